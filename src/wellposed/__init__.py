@@ -1,0 +1,1 @@
+"""wellposed: is your program well posed?"""
