@@ -1,0 +1,5 @@
+"""Ranks findings and ties consequences to their root. Knows findings and record."""
+
+from wellposed.diagnosis.diagnosis import Diagnosis
+
+__all__ = ["Diagnosis"]

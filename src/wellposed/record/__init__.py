@@ -1,0 +1,39 @@
+"""A recording of a program: the schema, the writer and the reader. Plain columns; knows nobody."""
+
+from wellposed.record.model import (
+    PHASES,
+    Event,
+    Level,
+    Operand,
+    Operation,
+    Parameter,
+    ParameterStep,
+    Phase,
+    Program,
+    Site,
+    Statistics,
+    Step,
+    operator_base,
+)
+from wellposed.record.reader import Record, RecordError
+from wellposed.record.writer import RecordExistsError, RecordWriter
+
+__all__ = [
+    "PHASES",
+    "Event",
+    "Level",
+    "Operand",
+    "Operation",
+    "Parameter",
+    "ParameterStep",
+    "Phase",
+    "Program",
+    "Record",
+    "RecordError",
+    "RecordExistsError",
+    "RecordWriter",
+    "Site",
+    "Statistics",
+    "Step",
+    "operator_base",
+]

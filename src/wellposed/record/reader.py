@@ -1,0 +1,360 @@
+"""Reads a recording. A record is untrusted input: whatever is wrong with it becomes one RecordError."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from wellposed.record import schema
+from wellposed.record.model import (
+    PHASES,
+    Event,
+    Operand,
+    Operation,
+    Parameter,
+    ParameterStep,
+    Phase,
+    Program,
+    Site,
+    Statistics,
+    Step,
+    operator_base,
+)
+
+_CACHED_OPERATIONS = 50_000
+_CHUNK = 500
+_T = TypeVar("_T")
+
+
+class RecordError(Exception):
+    """The file is no readable record; the message is one sentence for the user."""
+
+
+def _guarded(method: Callable[..., _T]) -> Callable[..., _T]:
+    """Whatever a garbled file makes the database or the conversions raise becomes a RecordError."""
+
+    @functools.wraps(method)
+    def call(self: Record, *args: Any, **kwargs: Any) -> _T:
+        try:
+            return method(self, *args, **kwargs)
+        except (
+            sqlite3.Error,
+            ValueError,
+            TypeError,
+            KeyError,
+            IndexError,
+            OverflowError,
+            AttributeError,
+        ) as error:
+            raise RecordError(f"{self.path} is damaged: {error}") from error
+
+    return call
+
+
+class Record:
+    """A recording, open for reading; it may still be being written.
+
+    Operations are read as they are asked for, and the recent ones kept.
+    """
+
+    def __init__(self, path: str | Path):
+        """Open it. Raises RecordError where the file is missing, no record, or of another version."""
+        self.path = Path(path)
+        self._connection = _open(self.path)
+        self._operations: OrderedDict[int, Operation | None] = OrderedDict()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Record:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- the whole program ------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def program(self) -> Program:
+        meta = self.meta
+        return Program(
+            argv=tuple(str(word) for word in meta.get("argv", ())),
+            folder=str(meta.get("folder", "")),
+            exit_code=meta.get("exit_code"),
+            error=meta.get("error"),
+            started=str(meta.get("started", "")),
+            wall_seconds=meta.get("wall_seconds"),
+            recording_seconds=meta.get("recording_seconds"),
+            operations=int(meta.get("operations", 0)),
+            rank=meta.get("rank"),
+            world_size=meta.get("world_size"),
+            versions={str(name): str(version) for name, version in dict(meta.get("versions", {})).items()},
+        )
+
+    @functools.cached_property
+    def meta(self) -> dict[str, Any]:
+        return self._meta()
+
+    @_guarded
+    def _meta(self) -> dict[str, Any]:
+        return {
+            key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM meta")
+        }
+
+    @_guarded
+    def source(self, file: str) -> str | None:
+        """The text of a file of the user's, as it was when it ran; None where it was not kept."""
+        row = self._connection.execute("SELECT text FROM source WHERE file = ?", (file,)).fetchone()
+        return str(row[0]) if row else None
+
+    @_guarded
+    def source_files(self) -> list[str]:
+        return [str(row[0]) for row in self._connection.execute("SELECT file FROM source ORDER BY file")]
+
+    # --- steps, parameters, events ----------------------------------------------------------------------------
+
+    @_guarded
+    def steps(self) -> list[Step]:
+        rows = self._connection.execute(f"SELECT {','.join(schema.COLUMNS['step'])} FROM step ORDER BY id")
+        return [
+            Step(
+                id=row[0], level=row[1], loss=_number(row[2]), learning_rate=_number(row[3]),
+                gradient_norm=_number(row[4]), gradient_nonfinite=row[5], update_norm=_number(row[6]),
+                scale=_number(row[7]), skipped=bool(row[8]), seconds=row[9], recording_seconds=row[10],
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    @_guarded
+    def parameters(self) -> list[Parameter]:
+        rows = self._connection.execute(
+            f"SELECT {','.join(schema.COLUMNS['parameter'])} FROM parameter ORDER BY id"
+        )
+        return [
+            Parameter(
+                id=row[0], name=row[1], shape=_shape(row[2]), dtype=row[3], module=row[4] or "", fan_in=row[5],
+                fan_out=row[6], site=self._site(row[7]), initial=_statistics(row[8:]),
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    @_guarded
+    def parameter_steps(self, parameter: int | None = None, step: int | None = None) -> list[ParameterStep]:
+        where, values = _conditions(parameter=parameter, step=step)
+        rows = self._connection.execute(
+            f"SELECT {','.join(schema.COLUMNS['parameter_step'])} FROM parameter_step {where} ORDER BY step, parameter",
+            values,
+        )
+        return [
+            ParameterStep(
+                step=row[0],
+                parameter=row[1],
+                weight_rms=row[2],
+                update_ratio=row[3],
+                gradient=_statistics(row[4:]),
+            )
+            for row in rows
+        ]
+
+    @_guarded
+    def events(self, *kinds: str) -> list[Event]:
+        rows = self._connection.execute("SELECT id, step, kind, site, details FROM event ORDER BY id")
+        return [
+            Event(
+                id=row[0],
+                step=row[1],
+                kind=row[2],
+                site=self._site(row[3]),
+                details=json.loads(row[4] or "{}"),
+            )
+            for row in rows
+            if not kinds or row[2] in kinds
+        ]
+
+    # --- operations -------------------------------------------------------------------------------------------
+
+    @_guarded
+    def operation(self, operation: int) -> Operation | None:
+        """The operation of this id; None where it was not recorded."""
+        if operation not in self._operations:
+            self._load([operation])
+        return self._operations.get(operation)
+
+    @_guarded
+    def operations(
+        self,
+        *operators: str,
+        step: int | None = None,
+        phase: Phase | None = None,
+        nonfinite: bool = False,
+        first: int | None = None,
+        last: int | None = None,
+    ) -> Iterator[Operation]:
+        """Recorded operations in order, filtered.
+
+        `operators` are full names (``aten.log.default``) or base names (``log``, which includes ``aten.log_.default``);
+        `nonfinite` keeps those that made a NaN or an infinity; `first` and `last` bound the ids, inclusive.
+        """
+        where, values = _conditions(step=step, phase=None if phase is None else PHASES.index(phase))
+        clauses = [where.removeprefix("WHERE ")] if where else []
+        if operators:
+            wanted = [number for number, name in self._operator_names.items() if _matches(name, operators)]
+            clauses.append(f"operator IN ({','.join(map(str, wanted))})")
+        if nonfinite:
+            clauses.append("nonfinite_out > 0")
+        if first is not None:
+            clauses.append(f"id >= {int(first)}")
+        if last is not None:
+            clauses.append(f"id <= {int(last)}")
+        condition = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+        ids = [
+            row[0]
+            for row in self._connection.execute(f"SELECT id FROM operation {condition} ORDER BY id", values)
+        ]
+        return self._in_order(ids)
+
+    @_guarded
+    def consumers(self, operation: int) -> list[Operation]:
+        """The recorded operations that read what this one wrote, in order."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT operation FROM operand WHERE producer = ? AND is_output = 0 ORDER BY operation",
+            (operation,),
+        )
+        return list(self._in_order([row[0] for row in rows]))
+
+    @_guarded
+    def recorded_operations(self) -> int:
+        return int(self._connection.execute("SELECT COUNT(*) FROM operation").fetchone()[0])
+
+    def _in_order(self, ids: Sequence[int]) -> Iterator[Operation]:
+        for start in range(0, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            self._load([each for each in chunk if each not in self._operations])
+            for each in chunk:
+                found = self.operation(each)
+                if found is not None:
+                    yield found
+
+    def _load(self, ids: Iterable[int]) -> None:
+        wanted = list(ids)
+        if not wanted:
+            return
+        marks = ",".join("?" * len(wanted))
+        operands: dict[int, tuple[list[Operand], list[Operand]]] = {each: ([], []) for each in wanted}
+        for row in self._connection.execute(
+            f"SELECT {','.join(schema.COLUMNS['operand'])} FROM operand WHERE operation IN ({marks}) "
+            "ORDER BY operation, is_output, position",
+            wanted,
+        ):
+            operands[row[0]][1 if row[1] else 0].append(_operand(row))
+        probes: dict[int, dict[str, Any]] = {}
+        for number, name, value in self._connection.execute(
+            f"SELECT operation, name, value FROM probe WHERE operation IN ({marks})", wanted
+        ):
+            probes.setdefault(number, {})[name] = json.loads(value)
+        for row in self._connection.execute(
+            f"SELECT {','.join(schema.COLUMNS['operation'])} FROM operation WHERE id IN ({marks})", wanted
+        ):
+            inputs, outputs = operands[row[0]]
+            self._operations[row[0]] = Operation(
+                id=row[0], step=row[1], call=row[2], phase=PHASES[row[3]], operator=self._operator_names[row[4]],
+                site=self._site(row[5]), module=self._module_paths.get(row[6], ""), seconds=row[7] or 0.0,
+                forward=row[8], is_view=bool(row[9]), arguments=json.loads(row[12] or "{}"),
+                inputs=tuple(inputs), outputs=tuple(outputs), probes=probes.get(row[0], {}),
+            )  # fmt: skip
+        for each in wanted:
+            self._operations.setdefault(each, None)
+        while len(self._operations) > _CACHED_OPERATIONS:
+            self._operations.popitem(last=False)
+
+    # Names are looked up again while a record grows, so these are not cached for good.
+
+    @property
+    def _operator_names(self) -> dict[int, str]:
+        return self._names("operator", "name")
+
+    @property
+    def _module_paths(self) -> dict[int, str]:
+        return self._names("module", "path")
+
+    def _names(self, table: str, column: str) -> dict[int, str]:
+        cache: dict[str, tuple[int, dict[int, str]]] = self.__dict__.setdefault("_name_cache", {})
+        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if table not in cache or cache[table][0] != version:
+            cache[table] = (version, dict(self._connection.execute(f"SELECT id, {column} FROM {table}")))
+        return cache[table][1]
+
+    def _site(self, site: int | None) -> Site | None:
+        if site is None:
+            return None
+        cache: dict[int, Site] = self.__dict__.setdefault("_site_cache", {})
+        if site not in cache:
+            row = self._connection.execute(
+                f"SELECT {','.join(schema.COLUMNS['site'])} FROM site WHERE id = ?", (site,)
+            ).fetchone()
+            if row is None:
+                return None
+            cache[site] = Site(row[0], str(row[1]), int(row[2]), str(row[3]), *row[4:])
+        return cache[site]
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise RecordError(f"there is no record at {path}")
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True)
+        connection.execute("PRAGMA query_only=ON")
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error as error:
+        raise RecordError(f"{path} is no wellposed record: {error}") from error
+    if application != schema.APPLICATION_ID:
+        connection.close()
+        raise RecordError(f"{path} is no wellposed record")
+    if version != schema.VERSION:
+        connection.close()
+        raise RecordError(
+            f"{path} has version {version} of the record format, this wellposed reads version {schema.VERSION}"
+        )
+    return connection
+
+
+def _conditions(**equal: int | None) -> tuple[str, list[int]]:
+    given = {column: value for column, value in equal.items() if value is not None}
+    where = "WHERE " + " AND ".join(f"{column} = ?" for column in given) if given else ""
+    return where, list(given.values())
+
+
+def _matches(name: str, wanted: Sequence[str]) -> bool:
+    return name in wanted or operator_base(name) in wanted
+
+
+def _operand(row: Sequence[Any]) -> Operand:
+    return Operand(
+        role="out" if row[1] else "in", position=row[2], name=row[3] or "", shape=_shape(row[4]), dtype=str(row[5]),
+        device=str(row[6]), producer=row[7], label=row[8] or "", statistics=_statistics(row[9:]),
+    )  # fmt: skip
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(",")) if text else ()
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _statistics(columns: Sequence[Any]) -> Statistics | None:
+    if columns[0] is None:
+        return None
+    counts = [int(value) for value in columns[:6]]
+    moments = [math.nan if value is None else float(value) for value in columns[6:12]]
+    saturated = None if columns[12] is None else int(columns[12])
+    return Statistics(*counts, *moments, saturated)  # type: ignore[arg-type]
