@@ -96,9 +96,7 @@ def parse_page(docstring: str) -> Page:
     parts = re.split(r"^## +(.+?) *$", body, flags=re.MULTILINE)
     names, texts = tuple(parts[1::2]), [part.strip() for part in parts[2::2]]
     if names != SECTIONS:
-        raise ValueError(
-            f"a rule's page has the sections {', '.join(SECTIONS)}; found {', '.join(names) or 'none'}"
-        )
+        raise ValueError(f"a rule's page has the sections {', '.join(SECTIONS)}; found {', '.join(names) or 'none'}")
     page = Page(title.strip().rstrip("."), *texts)
     for name, program in (("example", page.example_program), ("instead", page.instead_program)):
         if not program:

@@ -104,9 +104,7 @@ class Record:
 
     @_guarded
     def _meta(self) -> dict[str, Any]:
-        return {
-            key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM meta")
-        }
+        return {key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM meta")}
 
     @_guarded
     def source(self, file: str) -> str | None:
@@ -134,9 +132,7 @@ class Record:
 
     @_guarded
     def parameters(self) -> list[Parameter]:
-        rows = self._connection.execute(
-            f"SELECT {','.join(schema.COLUMNS['parameter'])} FROM parameter ORDER BY id"
-        )
+        rows = self._connection.execute(f"SELECT {','.join(schema.COLUMNS['parameter'])} FROM parameter ORDER BY id")
         return [
             Parameter(
                 id=row[0], name=row[1], shape=_shape(row[2]), dtype=row[3], module=row[4] or "", fan_in=row[5],
@@ -214,10 +210,7 @@ class Record:
         if last is not None:
             clauses.append(f"id <= {int(last)}")
         condition = f"WHERE {' AND '.join(clauses)}" if clauses else ""
-        ids = [
-            row[0]
-            for row in self._connection.execute(f"SELECT id FROM operation {condition} ORDER BY id", values)
-        ]
+        ids = [row[0] for row in self._connection.execute(f"SELECT id FROM operation {condition} ORDER BY id", values)]
         return self._in_order(ids)
 
     @_guarded
@@ -354,7 +347,11 @@ def _number(value: Any) -> float | None:
 def _statistics(columns: Sequence[Any]) -> Statistics | None:
     if columns[0] is None:
         return None
-    counts = [int(value) for value in columns[:6]]
-    moments = [math.nan if value is None else float(value) for value in columns[6:12]]
+    count, nan, positive, negative, zero, subnormal = (int(value) for value in columns[:6])
+    minimum, maximum, smallest, mean, deviation, rms = (
+        math.nan if value is None else float(value) for value in columns[6:12]
+    )
     saturated = None if columns[12] is None else int(columns[12])
-    return Statistics(*counts, *moments, saturated)  # type: ignore[arg-type]
+    return Statistics(
+        count, nan, positive, negative, zero, subnormal, minimum, maximum, smallest, mean, deviation, rms, saturated
+    )

@@ -27,9 +27,7 @@ class RecordWriter:
     Safe to call from several threads. In a forked child it does nothing: the parent owns the file.
     """
 
-    def __init__(
-        self, path: Path, *, meta: dict[str, Any], max_bytes: int | None = None, force: bool = False
-    ):
+    def __init__(self, path: Path, *, meta: dict[str, Any], max_bytes: int | None = None, force: bool = False):
         """Create the file.
 
         A record whose ``script`` in `meta` is the same is replaced. Raises RecordExistsError where `path` holds
