@@ -1,0 +1,7 @@
+// The parts of the Python module, one function each.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+void bind_statistics(nanobind::module_ &m);
+void bind_tape(nanobind::module_ &m);

@@ -1,0 +1,124 @@
+// The tape: every operator as it ran, with its tensors and their statistics, in the order of the program.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "dlpack_exchange.hpp"
+#include "flow.hpp"
+
+namespace wellposed {
+
+enum class TapeLevel : int { check = 1, full = 2 };
+
+// What `Tape.record` saw, as bits.
+enum Trouble : int { made_nan = 1, made_infinity = 2, unread_device = 4 };
+
+// What the Python side says of an operator, once.
+struct OperatorInfo {
+    int32_t id = 0;
+    bool is_view = false;           // outputs share an input's memory and hold no new values
+    bool uninitialised = false;     // outputs are memory as it was found
+    uint64_t written = 0;           // bit i: the schema's argument i is written
+    std::vector<nanobind::object> names;  // of the schema's arguments
+    bool saturates = false;         // outputs beyond [low, high] lie in a flat part
+    double low = 0, high = 0;
+    nanobind::object func;          // keeps the key alive
+};
+
+struct OperandRow {
+    bool is_output = false;
+    nanobind::object name;  // the schema's; null for results
+    int16_t position = 0;
+    ElementType type = ElementType::unsupported;
+    int32_t device_type = 0, device_id = 0;
+    int64_t producer = 0;
+    nanobind::object label;
+    int64_t saturated = -1;
+    std::vector<int64_t> shape;
+    std::shared_ptr<const Statistics> statistics;
+};
+
+struct OperationRow {
+    int64_t id = 0;
+    int32_t operator_id = 0, site = -1, module = -1;
+    int8_t phase = 0;
+    bool is_view = false, nonfinite_in = false, nonfinite_out = false;
+    double seconds = 0;
+    int64_t forward = 0;
+    std::vector<OperandRow> operands;
+    std::vector<std::pair<nanobind::object, nanobind::object>> scalars;  // name and value of what is no tensor
+};
+
+// A tensor as `record` meets it.
+struct Reading {
+    ViewStorage storage;
+    nanobind::object name;
+    uintptr_t begin = 0, end = 0;
+    int64_t count = 0;
+    bool readable = false;  // its memory may be read by the processor
+    bool floating = false;
+    bool written = false;
+    Values values;
+};
+
+class Tape {
+  public:
+    Tape(nanobind::object tensor_type, nanobind::object describe, int threads);
+
+    // Puts an operator that just ran on the tape. `phase` 0, 1, 2: forward, backward, optimizer. `site` and `module`
+    // below 0 are taken from the forward operation whose autograd node has the sequence number `forward_sequence`;
+    // `made_sequence` is the number of the node that this operation made (below 0: none).
+    int record(nanobind::handle func, nanobind::handle args, nanobind::handle kwargs, nanobind::handle out, int site,
+               int module, int phase, double seconds, int64_t forward_sequence, int64_t made_sequence);
+
+    void set_level(int level) { level_ = static_cast<TapeLevel>(level); }
+    void set_threads(int threads) { threads_ = threads; }
+    void label(nanobind::handle tensor, nanobind::object name);
+    // (operations, operands) as rows for the record's tables; the tape is empty afterwards.
+    nanobind::tuple drain(int64_t step, int64_t call);
+    void discard() { rows_.clear(); }
+    void forget_flow() { flow_.clear(); }
+    void forget_labels() { labels_.clear(); }
+
+    // Statistics that were taken elsewhere (on an accelerator), for a row that is still on the tape.
+    bool set_statistics(int64_t operation, bool is_output, int position, const Statistics &statistics);
+
+    int64_t last() const { return next_ - 1; }
+    int64_t pending() const { return static_cast<int64_t>(rows_.size()); }
+    int last_site() const { return rows_.empty() ? -1 : rows_.back().site; }
+
+  private:
+    struct Forward {
+        int64_t operation;
+        int32_t site, module;
+    };
+
+    const OperatorInfo &info_of(nanobind::handle func);
+    void collect(PyObject *object, nanobind::handle name, bool written, std::vector<Reading> &into, OperationRow *row,
+                 int depth);
+    bool read(PyObject *object, nanobind::handle name, bool written, std::vector<Reading> &into);
+    void measure(Reading &reading, bool with_statistics, const OperatorInfo *info);
+    void look_up(Reading &input, bool overwritten, bool is_view);
+    int judge(OperationRow &row, const OperatorInfo &info);
+    OperandRow operand(const Reading &reading, bool is_output, int position) const;
+
+    nanobind::object tensor_type_, describe_;
+    int threads_;
+    TapeLevel level_ = TapeLevel::full;
+    int64_t next_ = 1;
+    Flow flow_;
+    std::deque<OperationRow> rows_;
+    std::vector<Reading> inputs_, outputs_;  // of the operator at hand, kept to spare allocations
+    std::unordered_map<PyObject *, OperatorInfo> operators_;
+    std::unordered_map<uintptr_t, nanobind::object> labels_;
+    std::unordered_map<int64_t, Forward> forwards_;
+};
+
+}  // namespace wellposed
