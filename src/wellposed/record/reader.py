@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from wellposed.record import schema
+from wellposed.record.columns import to_integer, to_number, to_object, to_operand, to_shape, to_statistics, to_text
 from wellposed.record.model import (
     PHASES,
     Event,
@@ -23,7 +24,6 @@ from wellposed.record.model import (
     Phase,
     Program,
     Site,
-    Statistics,
     Step,
     operator_base,
 )
@@ -52,8 +52,9 @@ def _guarded(method: Callable[..., _T]) -> Callable[..., _T]:
             IndexError,
             OverflowError,
             AttributeError,
+            RecursionError,
         ) as error:
-            raise RecordError(f"{self.path} is damaged: {error}") from error
+            raise RecordError(f"{self.path} is damaged ({type(error).__name__}: {error})") from error
 
     return call
 
@@ -83,18 +84,22 @@ class Record:
 
     @functools.cached_property
     def program(self) -> Program:
+        return self._program()
+
+    @_guarded
+    def _program(self) -> Program:
         meta = self.meta
         return Program(
             argv=tuple(str(word) for word in meta.get("argv", ())),
             folder=str(meta.get("folder", "")),
-            exit_code=meta.get("exit_code"),
-            error=meta.get("error"),
+            exit_code=to_integer(meta.get("exit_code")),
+            error=to_text(meta.get("error")),
             started=str(meta.get("started", "")),
-            wall_seconds=meta.get("wall_seconds"),
-            recording_seconds=meta.get("recording_seconds"),
+            wall_seconds=to_number(meta.get("wall_seconds")),
+            recording_seconds=to_number(meta.get("recording_seconds")),
             operations=int(meta.get("operations", 0)),
-            rank=meta.get("rank"),
-            world_size=meta.get("world_size"),
+            rank=to_integer(meta.get("rank")),
+            world_size=to_integer(meta.get("world_size")),
             versions={str(name): str(version) for name, version in dict(meta.get("versions", {})).items()},
         )
 
@@ -123,9 +128,10 @@ class Record:
         rows = self._connection.execute(f"SELECT {','.join(schema.COLUMNS['step'])} FROM step ORDER BY id")
         return [
             Step(
-                id=row[0], level=row[1], loss=_number(row[2]), learning_rate=_number(row[3]),
-                gradient_norm=_number(row[4]), gradient_nonfinite=row[5], update_norm=_number(row[6]),
-                scale=_number(row[7]), skipped=bool(row[8]), seconds=row[9], recording_seconds=row[10],
+                id=int(row[0]), level=row[1], loss=to_number(row[2]), learning_rate=to_number(row[3]),
+                gradient_norm=to_number(row[4]), gradient_nonfinite=to_integer(row[5]), update_norm=to_number(row[6]),
+                scale=to_number(row[7]), skipped=bool(row[8]), seconds=to_number(row[9]),
+                recording_seconds=to_number(row[10]),
             )
             for row in rows
         ]  # fmt: skip
@@ -135,8 +141,9 @@ class Record:
         rows = self._connection.execute(f"SELECT {','.join(schema.COLUMNS['parameter'])} FROM parameter ORDER BY id")
         return [
             Parameter(
-                id=row[0], name=row[1], shape=_shape(row[2]), dtype=row[3], module=row[4] or "", fan_in=row[5],
-                fan_out=row[6], site=self._site(row[7]), initial=_statistics(row[8:]),
+                id=int(row[0]), name=str(row[1]), shape=to_shape(row[2]), dtype=str(row[3]), module=str(row[4] or ""),
+                fan_in=to_integer(row[5]), fan_out=to_integer(row[6]), site=self._site(row[7]),
+                initial=to_statistics(row[8:]),
             )
             for row in rows
         ]  # fmt: skip
@@ -150,11 +157,11 @@ class Record:
         )
         return [
             ParameterStep(
-                step=row[0],
-                parameter=row[1],
-                weight_rms=row[2],
-                update_ratio=row[3],
-                gradient=_statistics(row[4:]),
+                step=int(row[0]),
+                parameter=int(row[1]),
+                weight_rms=to_number(row[2]),
+                update_ratio=to_number(row[3]),
+                gradient=to_statistics(row[4:]),
             )
             for row in rows
         ]
@@ -164,11 +171,11 @@ class Record:
         rows = self._connection.execute("SELECT id, step, kind, site, details FROM event ORDER BY id")
         return [
             Event(
-                id=row[0],
-                step=row[1],
-                kind=row[2],
+                id=int(row[0]),
+                step=int(row[1]),
+                kind=str(row[2]),
                 site=self._site(row[3]),
-                details=json.loads(row[4] or "{}"),
+                details=to_object(row[4]),
             )
             for row in rows
             if not kinds or row[2] in kinds
@@ -223,6 +230,27 @@ class Record:
         return list(self._in_order([row[0] for row in rows]))
 
     @_guarded
+    def module_outputs(self) -> list[tuple[int, str, float]]:
+        """Step, module path and rms of what each module's forward made last, per recorded step, in order.
+
+        The rms is NaN where that output held anything non-finite. Costs one query, not a walk over the operations.
+        """
+        rows = self._connection.execute(
+            """
+            SELECT last.step, module.path, CASE WHEN last.nonfinite_out THEN NULL ELSE operand.root_mean_square END
+            FROM (
+                SELECT MAX(id) AS id, step, module, nonfinite_out FROM operation
+                WHERE phase = 0 AND is_view = 0 GROUP BY step, module
+            ) AS last
+            JOIN module ON module.id = last.module
+            JOIN operand ON operand.operation = last.id AND operand.is_output = 1 AND operand.position = 0
+            WHERE operand.count IS NOT NULL AND module.path <> ''
+            ORDER BY last.step, last.id
+            """
+        )
+        return [(int(step), str(path), math.nan if rms is None else float(rms)) for step, path, rms in rows]
+
+    @_guarded
     def recorded_operations(self) -> int:
         return int(self._connection.execute("SELECT COUNT(*) FROM operation").fetchone()[0])
 
@@ -235,6 +263,7 @@ class Record:
                 if found is not None:
                     yield found
 
+    @_guarded
     def _load(self, ids: Iterable[int]) -> None:
         wanted = list(ids)
         if not wanted:
@@ -246,20 +275,21 @@ class Record:
             "ORDER BY operation, is_output, position",
             wanted,
         ):
-            operands[row[0]][1 if row[1] else 0].append(_operand(row))
+            operands[row[0]][1 if row[1] else 0].append(to_operand(row))
         probes: dict[int, dict[str, Any]] = {}
         for number, name, value in self._connection.execute(
             f"SELECT operation, name, value FROM probe WHERE operation IN ({marks})", wanted
         ):
-            probes.setdefault(number, {})[name] = json.loads(value)
+            probes.setdefault(number, {})[str(name)] = json.loads(value)
         for row in self._connection.execute(
             f"SELECT {','.join(schema.COLUMNS['operation'])} FROM operation WHERE id IN ({marks})", wanted
         ):
             inputs, outputs = operands[row[0]]
             self._operations[row[0]] = Operation(
-                id=row[0], step=row[1], call=row[2], phase=PHASES[row[3]], operator=self._operator_names[row[4]],
-                site=self._site(row[5]), module=self._module_paths.get(row[6], ""), seconds=row[7] or 0.0,
-                forward=row[8], is_view=bool(row[9]), arguments=json.loads(row[12] or "{}"),
+                id=int(row[0]), step=int(row[1]), call=int(row[2]), phase=PHASES[row[3]],
+                operator=self._operator_names[row[4]], site=self._site(row[5]),
+                module=self._module_paths.get(row[6], ""), seconds=to_number(row[7]) or 0.0,
+                forward=to_integer(row[8]), is_view=bool(row[9]), arguments=to_object(row[12]),
                 inputs=tuple(inputs), outputs=tuple(outputs), probes=probes.get(row[0], {}),
             )  # fmt: skip
         for each in wanted:
@@ -281,7 +311,8 @@ class Record:
         cache: dict[str, tuple[int, dict[int, str]]] = self.__dict__.setdefault("_name_cache", {})
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if table not in cache or cache[table][0] != version:
-            cache[table] = (version, dict(self._connection.execute(f"SELECT id, {column} FROM {table}")))
+            rows = self._connection.execute(f"SELECT id, {column} FROM {table}")
+            cache[table] = (version, {int(number): str(name) for number, name in rows})
         return cache[table][1]
 
     def _site(self, site: int | None) -> Site | None:
@@ -294,16 +325,21 @@ class Record:
             ).fetchone()
             if row is None:
                 return None
-            cache[site] = Site(row[0], str(row[1]), int(row[2]), str(row[3]), *row[4:])
+            cache[site] = Site(
+                int(row[0]), str(row[1]), int(row[2]), str(row[3]), to_text(row[4]), to_integer(row[5]), to_text(row[6])
+            )
         return cache[site]
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    if path.is_dir():
+        raise RecordError(f"{path} is a folder, not a record")
     if not path.is_file():
         raise RecordError(f"there is no record at {path}")
     try:
         connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True)
         connection.execute("PRAGMA query_only=ON")
+        connection.execute("PRAGMA trusted_schema=OFF")
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as error:
@@ -316,7 +352,22 @@ def _open(path: Path) -> sqlite3.Connection:
         raise RecordError(
             f"{path} has version {version} of the record format, this wellposed reads version {schema.VERSION}"
         )
+    _refuse_programs(path, connection)
     return connection
+
+
+def _refuse_programs(path: Path, connection: sqlite3.Connection) -> None:
+    """A record holds plain tables: a view or a trigger would run whatever its author wrote, for as long as it likes."""
+    try:
+        others = connection.execute(
+            "SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
+        ).fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        raise RecordError(f"{path} is damaged ({error})") from error
+    if others:
+        connection.close()
+        raise RecordError(f"{path} is no wellposed record: it holds more than plain tables")
 
 
 def _conditions(**equal: int | None) -> tuple[str, list[int]]:
@@ -327,31 +378,3 @@ def _conditions(**equal: int | None) -> tuple[str, list[int]]:
 
 def _matches(name: str, wanted: Sequence[str]) -> bool:
     return name in wanted or operator_base(name) in wanted
-
-
-def _operand(row: Sequence[Any]) -> Operand:
-    return Operand(
-        role="out" if row[1] else "in", position=row[2], name=row[3] or "", shape=_shape(row[4]), dtype=str(row[5]),
-        device=str(row[6]), producer=row[7], label=row[8] or "", statistics=_statistics(row[9:]),
-    )  # fmt: skip
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(",")) if text else ()
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def _statistics(columns: Sequence[Any]) -> Statistics | None:
-    if columns[0] is None:
-        return None
-    count, nan, positive, negative, zero, subnormal = (int(value) for value in columns[:6])
-    minimum, maximum, smallest, mean, deviation, rms = (
-        math.nan if value is None else float(value) for value in columns[6:12]
-    )
-    saturated = None if columns[12] is None else int(columns[12])
-    return Statistics(
-        count, nan, positive, negative, zero, subnormal, minimum, maximum, smallest, mean, deviation, rms, saturated
-    )
