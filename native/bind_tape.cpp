@@ -11,11 +11,12 @@ void bind_tape(nb::module_ &m) {
     nb::class_<Tape>(m, "Tape", "Every operator as it ran, with its tensors and their statistics, in order.")
         .def(nb::init<nb::object, nb::object, int>(), nb::arg("tensor_type"), nb::arg("describe"), nb::arg("threads") = 1)
         .def("record", &Tape::record, nb::arg("func"), nb::arg("args"), nb::arg("kwargs").none(), nb::arg("out").none(),
-             nb::arg("site"), nb::arg("module"), nb::arg("phase"), nb::arg("seconds"), nb::arg("forward_sequence"),
+             nb::arg("site"), nb::arg("module"), nb::arg("phase"), nb::arg("seconds"), nb::arg("forward_node"),
              nb::arg("made_sequence"))
         .def("set_level", &Tape::set_level)
         .def("set_threads", &Tape::set_threads)
         .def("label", &Tape::label)
+        .def("producer", &Tape::producer)
         .def("drain", &Tape::drain, nb::arg("step"), nb::arg("call"))
         .def("discard", &Tape::discard)
         .def("forget_flow", &Tape::forget_flow)

@@ -37,16 +37,21 @@ struct Avx2Singles {
     using Keys = __m256i;  // the magnitude's bits less one, so that zero becomes the largest
     using Key = uint32_t;
     static constexpr int64_t width = 8;
+    static constexpr double least_mean_square = 1e-30;
+    static constexpr double least_share = 0.1;
 
     static Vector load(const float *from) { return _mm256_loadu_ps(from); }
     static Vector broadcast(float value) { return _mm256_set1_ps(value); }
     static Vector smaller(Vector a, Vector b) { return _mm256_min_ps(a, b); }
     static Vector larger(Vector a, Vector b) { return _mm256_max_ps(a, b); }
     static Keys no_key() { return _mm256_set1_epi32(-1); }
-    static Keys keys(Vector values) {
-        const __m256i magnitude = _mm256_and_si256(_mm256_castps_si256(values), _mm256_set1_epi32(0x7fffffff));
-        return _mm256_add_epi32(magnitude, _mm256_set1_epi32(-1));
+    static Keys magnitudes(Vector values) {
+        return _mm256_and_si256(_mm256_castps_si256(values), _mm256_set1_epi32(0x7fffffff));
     }
+    static bool any_zero(Keys magnitudes) {
+        return _mm256_movemask_epi8(_mm256_cmpeq_epi32(magnitudes, _mm256_setzero_si256())) != 0;
+    }
+    static Keys keys(Keys magnitudes) { return _mm256_add_epi32(magnitudes, _mm256_set1_epi32(-1)); }
     static Keys smaller_key(Keys a, Keys b) { return _mm256_min_epu32(a, b); }
     static Counts no_counts() { return _mm256_setzero_si256(); }
     static Counts add_zeros(Counts counts, Keys keys) {
@@ -93,7 +98,18 @@ struct Avx2Singles {
         using Avx2Sums::add;
         static __m256d low(Vector v) { return _mm256_cvtps_pd(_mm256_castps256_ps128(v)); }
         static __m256d high(Vector v) { return _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)); }
+        static __m256d folded(Vector v) {
+            return _mm256_cvtps_pd(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1)));
+        }
         void add(Vector values) { add(low(values), high(values)); }
+        void add_four(Vector a, Vector b, Vector c, Vector d) {
+            const Vector total = _mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d));
+            const Vector first = _mm256_fmadd_ps(a, a, _mm256_mul_ps(b, b));
+            const Vector second = _mm256_fmadd_ps(c, c, _mm256_mul_ps(d, d));
+            const Vector square = _mm256_add_ps(first, second);
+            sum_low = _mm256_add_pd(sum_low, folded(total));
+            squares_low = _mm256_add_pd(squares_low, folded(square));
+        }
         void add_shifted(Vector values, double shift) {
             const __m256d shifts = _mm256_set1_pd(shift);
             add(_mm256_sub_pd(low(values), shifts), _mm256_sub_pd(high(values), shifts));
@@ -108,16 +124,18 @@ struct Avx2Doubles {
     using Keys = __m256d;  // the magnitude, or NaN where it is zero: the minimum then keeps the other operand
     using Key = double;
     static constexpr int64_t width = 4;
+    static constexpr double least_mean_square = 0;
+    static constexpr double least_share = 1e-5;
 
     static Vector load(const double *from) { return _mm256_loadu_pd(from); }
     static Vector broadcast(float value) { return _mm256_set1_pd(static_cast<double>(value)); }
     static Vector smaller(Vector a, Vector b) { return _mm256_min_pd(a, b); }
     static Vector larger(Vector a, Vector b) { return _mm256_max_pd(a, b); }
     static Keys no_key() { return _mm256_set1_pd(__builtin_inf()); }
-    static Keys keys(Vector values) {
-        const __m256d magnitude = _mm256_andnot_pd(_mm256_set1_pd(-0.0), values);
-        return _mm256_or_pd(magnitude, _mm256_cmp_pd(values, _mm256_setzero_pd(), _CMP_EQ_OQ));
-    }
+    static Keys magnitudes(Vector values) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), values); }
+    static __m256d are_zero(Keys magnitudes) { return _mm256_cmp_pd(magnitudes, _mm256_setzero_pd(), _CMP_EQ_OQ); }
+    static bool any_zero(Keys magnitudes) { return _mm256_movemask_pd(are_zero(magnitudes)) != 0; }
+    static Keys keys(Keys magnitudes) { return _mm256_or_pd(magnitudes, are_zero(magnitudes)); }
     static Keys smaller_key(Keys keys, Keys so_far) { return _mm256_min_pd(keys, so_far); }
     static Counts no_counts() { return _mm256_setzero_si256(); }
     static Counts add_zeros(Counts counts, Keys keys) {
@@ -148,14 +166,15 @@ struct Avx2Doubles {
     static double highest(Vector values) { return -lowest(_mm256_sub_pd(_mm256_set1_pd(-0.0), values)); }
     static double smallest_value(Keys keys) { return lowest(keys); }
 
-    // Two chains of additions: a block of four doubles goes to them in turn.
     struct Sums : Avx2Sums {
+        using Avx2Sums::add;
         void add(Vector values) {
-            const __m256d sum = sum_low, squares = squares_low;
-            sum_low = sum_high;
-            squares_low = squares_high;
-            sum_high = _mm256_add_pd(sum, values);
-            squares_high = _mm256_fmadd_pd(values, values, squares);
+            sum_low = _mm256_add_pd(sum_low, values);
+            squares_low = _mm256_fmadd_pd(values, values, squares_low);
+        }
+        void add_four(Vector a, Vector b, Vector c, Vector d) {
+            add(a, b);
+            add(c, d);
         }
         void add_shifted(Vector values, double shift) { add(_mm256_sub_pd(values, _mm256_set1_pd(shift))); }
     };

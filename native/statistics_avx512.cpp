@@ -31,16 +31,19 @@ struct Avx512Singles {
     using Keys = __m512i;  // the magnitude's bits less one, so that zero becomes the largest
     using Key = uint32_t;
     static constexpr int64_t width = 16;
+    static constexpr double least_mean_square = 1e-30;
+    static constexpr double least_share = 0.1;
 
     static Vector load(const float *from) { return _mm512_loadu_ps(from); }
     static Vector broadcast(float value) { return _mm512_set1_ps(value); }
     static Vector smaller(Vector a, Vector b) { return _mm512_min_ps(a, b); }
     static Vector larger(Vector a, Vector b) { return _mm512_max_ps(a, b); }
     static Keys no_key() { return _mm512_set1_epi32(-1); }
-    static Keys keys(Vector values) {
-        const __m512i magnitude = _mm512_and_si512(_mm512_castps_si512(values), _mm512_set1_epi32(0x7fffffff));
-        return _mm512_add_epi32(magnitude, _mm512_set1_epi32(-1));
+    static Keys magnitudes(Vector values) {
+        return _mm512_and_si512(_mm512_castps_si512(values), _mm512_set1_epi32(0x7fffffff));
     }
+    static bool any_zero(Keys magnitudes) { return _mm512_testn_epi32_mask(magnitudes, magnitudes) != 0; }
+    static Keys keys(Keys magnitudes) { return _mm512_add_epi32(magnitudes, _mm512_set1_epi32(-1)); }
     static Keys smaller_key(Keys a, Keys b) { return _mm512_min_epu32(a, b); }
     static Counts no_counts() { return _mm512_setzero_si512(); }
     static Counts add_one(Counts counts, __mmask16 where) {
@@ -72,7 +75,18 @@ struct Avx512Singles {
         using Avx512Sums::add;
         static __m512d low(Vector v) { return _mm512_cvtps_pd(_mm512_castps512_ps256(v)); }
         static __m512d high(Vector v) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1)); }
+        static __m512d folded(Vector v) {
+            return _mm512_cvtps_pd(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));
+        }
         void add(Vector values) { add(low(values), high(values)); }
+        void add_four(Vector a, Vector b, Vector c, Vector d) {
+            const Vector total = _mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d));
+            const Vector first = _mm512_fmadd_ps(a, a, _mm512_mul_ps(b, b));
+            const Vector second = _mm512_fmadd_ps(c, c, _mm512_mul_ps(d, d));
+            const Vector square = _mm512_add_ps(first, second);
+            sum_low = _mm512_add_pd(sum_low, folded(total));
+            squares_low = _mm512_add_pd(squares_low, folded(square));
+        }
         void add_shifted(Vector values, double shift) {
             const __m512d shifts = _mm512_set1_pd(shift);
             add(_mm512_sub_pd(low(values), shifts), _mm512_sub_pd(high(values), shifts));
@@ -87,16 +101,19 @@ struct Avx512Doubles {
     using Keys = __m512i;
     using Key = uint64_t;
     static constexpr int64_t width = 8;
+    static constexpr double least_mean_square = 0;
+    static constexpr double least_share = 1e-5;
 
     static Vector load(const double *from) { return _mm512_loadu_pd(from); }
     static Vector broadcast(float value) { return _mm512_set1_pd(static_cast<double>(value)); }
     static Vector smaller(Vector a, Vector b) { return _mm512_min_pd(a, b); }
     static Vector larger(Vector a, Vector b) { return _mm512_max_pd(a, b); }
     static Keys no_key() { return _mm512_set1_epi64(-1); }
-    static Keys keys(Vector values) {
-        const __m512i magnitude = _mm512_and_si512(_mm512_castpd_si512(values), _mm512_set1_epi64(INT64_MAX));
-        return _mm512_add_epi64(magnitude, _mm512_set1_epi64(-1));
+    static Keys magnitudes(Vector values) {
+        return _mm512_and_si512(_mm512_castpd_si512(values), _mm512_set1_epi64(INT64_MAX));
     }
+    static bool any_zero(Keys magnitudes) { return _mm512_testn_epi64_mask(magnitudes, magnitudes) != 0; }
+    static Keys keys(Keys magnitudes) { return _mm512_add_epi64(magnitudes, _mm512_set1_epi64(-1)); }
     static Keys smaller_key(Keys a, Keys b) { return _mm512_min_epu64(a, b); }
     static Counts no_counts() { return _mm512_setzero_si512(); }
     static Counts add_one(Counts counts, __mmask8 where) {
@@ -120,14 +137,15 @@ struct Avx512Doubles {
         return found == UINT64_MAX ? __builtin_inf() : std::bit_cast<double>(found + 1);
     }
 
-    // Two chains of additions: a block of eight doubles goes to them in turn.
     struct Sums : Avx512Sums {
+        using Avx512Sums::add;
         void add(Vector values) {
-            const __m512d sum = sum_low, squares = squares_low;
-            sum_low = sum_high;
-            squares_low = squares_high;
-            sum_high = _mm512_add_pd(sum, values);
-            squares_high = _mm512_fmadd_pd(values, values, squares);
+            sum_low = _mm512_add_pd(sum_low, values);
+            squares_low = _mm512_fmadd_pd(values, values, squares_low);
+        }
+        void add_four(Vector a, Vector b, Vector c, Vector d) {
+            add(a, b);
+            add(c, d);
         }
         void add_shifted(Vector values, double shift) { add(_mm512_sub_pd(values, _mm512_set1_pd(shift))); }
     };

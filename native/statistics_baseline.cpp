@@ -8,6 +8,8 @@ template <class Number, class Unsigned>
 struct BaselineLanes {
     using Element = Number;
     static constexpr int64_t width = 16 / sizeof(Number);
+    static constexpr double least_mean_square = 0;
+    static constexpr double least_share = 1e-5;
     typedef Number Vector __attribute__((vector_size(16)));
     typedef Unsigned Keys __attribute__((vector_size(16)));  // the magnitude's bits less one: zero becomes the largest
     using Counts = Keys;
@@ -22,10 +24,12 @@ struct BaselineLanes {
     static Vector smaller(Vector a, Vector b) { return a < b ? a : b; }
     static Vector larger(Vector a, Vector b) { return a > b ? a : b; }
     static Keys no_key() { return ~Keys{}; }
-    static Keys keys(Vector values) {
-        constexpr Unsigned magnitude = static_cast<Unsigned>(~Unsigned{0}) >> 1;
-        return (std::bit_cast<Keys>(values) & magnitude) - 1;
+    static Keys magnitudes(Vector values) {
+        constexpr Unsigned all_but_sign = static_cast<Unsigned>(~Unsigned{0}) >> 1;
+        return std::bit_cast<Keys>(values) & all_but_sign;
     }
+    static bool any_zero(Keys magnitudes) { return total(Keys{} - std::bit_cast<Keys>(magnitudes == Keys{})) != 0; }
+    static Keys keys(Keys magnitudes) { return magnitudes - 1; }
     static Keys smaller_key(Keys a, Keys b) { return a < b ? a : b; }
     static Counts no_counts() { return Counts{}; }
     static Counts add_zeros(Counts counts, Keys keys) { return counts - std::bit_cast<Keys>(keys == no_key()); }
@@ -65,6 +69,12 @@ struct BaselineLanes {
         static Doubles low(Vector values) { return Doubles{double(values[0]), double(values[1])}; }
         static Doubles high(Vector values) { return Doubles{double(values[width - 2]), double(values[width - 1])}; }
         void add(Vector values) { add_shifted(values, 0.0); }
+        void add_four(Vector a, Vector b, Vector c, Vector d) {
+            add(a);
+            add(b);
+            add(c);
+            add(d);
+        }
         void add_shifted(Vector values, double shift) {
             const Doubles first = low(values) - shift;
             sum_low += first;

@@ -11,16 +11,15 @@
 namespace wellposed {
 namespace {
 
-constexpr float smallest_normal_half = 0x1p-14f;
-
 template <class Lanes, class From, class Decode>
 void summarise_decoded(const void *data, int64_t count, double smallest_normal, Decode decode, Partial &into) {
     using To = typename Lanes::Element;
     const From *from = static_cast<const From *>(data);
     To block[block_elements];
-    Run<Lanes> run(smallest_normal, into);
+    Run<Lanes, false> run(smallest_normal, into);
     for (int64_t done = 0; done < count; done += block_elements) {
         const int64_t taken = count - done < block_elements ? count - done : block_elements;
+        prefetch(from + done + block_elements, block_elements * static_cast<int64_t>(sizeof(From)));
         decode(from + done, block, taken);
         run.add(block, taken);
     }
@@ -29,9 +28,31 @@ void summarise_decoded(const void *data, int64_t count, double smallest_normal, 
 
 template <class Lanes>
 void summarise_in_place(const void *data, int64_t count, double smallest_normal, Partial &into) {
-    Run<Lanes> run(smallest_normal, into);
+    Run<Lanes, true> run(smallest_normal, into);
     run.add(static_cast<const typename Lanes::Element *>(data), count);
     run.finish();
+}
+
+// Of zeros and ones, a single count tells everything.
+inline void summarise_booleans(const uint8_t *data, int64_t count, Partial &into) {
+    int64_t ones = 0;
+    for (int64_t done = 0; done < count; done += block_elements) {
+        const int64_t taken = count - done < block_elements ? count - done : block_elements;
+        uint16_t found = 0;
+        for (int64_t i = 0; i < taken; ++i)
+            found = static_cast<uint16_t>(found + (data[done + i] != 0));
+        ones += found;
+    }
+    if (ones > 0) {
+        into.maximum = 1;
+        into.smallest_nonzero = 1;
+    }
+    into.zero += count - ones;
+    into.minimum = into.zero > 0 ? 0 : 1;
+    into.maximum = into.maximum < 0 ? 0 : into.maximum;
+    const double share = static_cast<double>(ones) / static_cast<double>(count);
+    merge_moments(into, static_cast<double>(count), share, static_cast<double>(ones) * (1 - share));
+    into.finite += count;
 }
 
 template <class Set>
@@ -55,22 +76,22 @@ void summarise_elements(ElementType type, const void *data, int64_t count, doubl
             return summarise_in_place<Doubles>(data, count, DBL_MIN, into);
         case float32: return summarise_in_place<Singles>(data, count, FLT_MIN, into);
         case float16:
-            return summarise_decoded<Singles, uint16_t>(data, count, smallest_normal_half, Set::decode_halves, into);
+            return summarise_decoded<Singles, uint16_t>(data, count, smallest_normal(half), Set::decode_halves, into);
         case bfloat16:
             return summarise_decoded<Singles, uint16_t>(data, count, FLT_MIN, decode_bfloat16_block, into);
         case float8_e4m3fn:
             return summarise_decoded<Singles, uint8_t>(
-                data, count, smallest_normal(e4m3fn), decode_float8_block<e4m3fn>, into);
+                data, count, smallest_normal(e4m3fn), decode_small_block<e4m3fn, uint8_t>, into);
         case float8_e4m3fnuz:
             return summarise_decoded<Singles, uint8_t>(
-                data, count, smallest_normal(e4m3fnuz), decode_float8_block<e4m3fnuz>, into);
+                data, count, smallest_normal(e4m3fnuz), decode_small_block<e4m3fnuz, uint8_t>, into);
         case float8_e5m2:
             return summarise_decoded<Singles, uint8_t>(
-                data, count, smallest_normal(e5m2), decode_float8_block<e5m2>, into);
+                data, count, smallest_normal(e5m2), decode_small_block<e5m2, uint8_t>, into);
         case float8_e5m2fnuz:
             return summarise_decoded<Singles, uint8_t>(
-                data, count, smallest_normal(e5m2fnuz), decode_float8_block<e5m2fnuz>, into);
-        case boolean: return summarise_decoded<Singles, uint8_t>(data, count, FLT_MIN, decode_boolean_block, into);
+                data, count, smallest_normal(e5m2fnuz), decode_small_block<e5m2fnuz, uint8_t>, into);
+        case boolean: return summarise_booleans(static_cast<const uint8_t *>(data), count, into);
         case int8: return summarise_decoded<Singles, int8_t>(data, count, FLT_MIN, convert_block<int8_t, float>, into);
         case uint8:
             return summarise_decoded<Singles, uint8_t>(data, count, FLT_MIN, convert_block<uint8_t, float>, into);
@@ -95,10 +116,11 @@ void summarise_elements(ElementType type, const void *data, int64_t count, doubl
 template <class Word>
 bool finite_words(const void *data, int64_t count, Word unit) {
     constexpr Word sign = static_cast<Word>(Word{1} << (sizeof(Word) * 8 - 1));
-    constexpr int64_t stretch = 16384 / sizeof(Word);
+    constexpr int64_t stretch = prefetch_bytes / sizeof(Word);
     const Word *words = static_cast<const Word *>(data);
     for (int64_t done = 0; done < count; done += stretch) {
         const int64_t taken = count - done < stretch ? count - done : stretch;
+        prefetch(words + done + stretch, prefetch_bytes);
         Word carried = 0;
         for (int64_t i = 0; i < taken; ++i)
             carried = static_cast<Word>(carried | ((words[done + i] & static_cast<Word>(~sign)) + unit));
@@ -178,10 +200,10 @@ int64_t count_elements_outside(ElementType type, const void *data, int64_t count
         case float32: return outside(static_cast<const float *>(data), count, low_single, high_single);
         case float16: return single(uint16_t{}, Set::decode_halves);
         case bfloat16: return single(uint16_t{}, decode_bfloat16_block);
-        case float8_e4m3fn: return single(uint8_t{}, decode_float8_block<e4m3fn>);
-        case float8_e4m3fnuz: return single(uint8_t{}, decode_float8_block<e4m3fnuz>);
-        case float8_e5m2: return single(uint8_t{}, decode_float8_block<e5m2>);
-        case float8_e5m2fnuz: return single(uint8_t{}, decode_float8_block<e5m2fnuz>);
+        case float8_e4m3fn: return single(uint8_t{}, decode_small_block<e4m3fn, uint8_t>);
+        case float8_e4m3fnuz: return single(uint8_t{}, decode_small_block<e4m3fnuz, uint8_t>);
+        case float8_e5m2: return single(uint8_t{}, decode_small_block<e5m2, uint8_t>);
+        case float8_e5m2fnuz: return single(uint8_t{}, decode_small_block<e5m2fnuz, uint8_t>);
         case boolean: return single(uint8_t{}, decode_boolean_block);
         case int8: return wide(int8_t{});
         case uint8: return wide(uint8_t{});

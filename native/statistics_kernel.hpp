@@ -4,9 +4,15 @@
 // differ. As in statistics_decode.hpp, everything lies in an unnamed namespace, and nothing of the standard library
 // that could be emitted out of line is called.
 //
-// The common case is kept short: extremes, the smallest magnitude, zeros, the sum and the sum of squares. What is rare
-// is only noticed, once per block, and the block is then taken again: NaN and infinity make the sum of squares not
-// finite; a subnormal shows in the smallest magnitude; a mean far from zero leaves few digits of the variance.
+// The common case is kept short: extremes, the smallest magnitude, the sum and the sum of squares. What is rare
+// is only noticed, once per block, and the block, which lies in the first cache by then, is taken again: NaN and
+// infinity make the sum of squares not finite; a subnormal shows in the smallest magnitude; a mean far from zero leaves
+// few digits of the variance.
+//
+// Vectors of float are added in fours, and their squares, before they are widened to double, because widening is what
+// costs most. That leaves about 3e-7 of relative error at the very worst, and far less over many groups, as long as squares
+// neither overflow nor vanish, and the variance is no small share of the mean square: else `Lanes::least_mean_square`
+// and `Lanes::least_share` send the block to exact sums in double.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +24,15 @@ namespace {
 
 constexpr int64_t block_elements = 1024;
 
-// Below this share of the mean square, sum and sum of squares leave too few digits of the variance: 1e-16 / 1e-5 is
-// still far better than the 1e-6 promised, and a block taken again costs little, as it lies in the first cache.
-constexpr double cancelling_share = 1e-5;
+// The processor's own prefetching ends at every page; asking a page ahead made 16 MB of float32 a third faster. An
+// address past the end is allowed here: it is not read.
+constexpr int64_t prefetch_bytes = 4096;
+constexpr int64_t cache_line = 64;
+
+inline void prefetch(const void *from, int64_t bytes) {
+    for (int64_t at = 0; at < bytes; at += cache_line)
+        __builtin_prefetch(static_cast<const char *>(from) + at);
+}
 
 // Any elements, one at a time: for the few that do not fill a vector.
 template <class Element>
@@ -59,7 +71,8 @@ void summarise_singly(const Element *data, int64_t count, double smallest_normal
     into.finite += finite;
 }
 
-template <class Lanes>
+// `far`: the data are where the program left them, not in a block decoded just now.
+template <class Lanes, bool far>
 class Run {
 public:
     using Element = typename Lanes::Element;
@@ -99,50 +112,113 @@ private:
         typename Lanes::Counts zeros = Lanes::no_counts();
     };
 
-    // Returns false, with nothing added, where the sum of squares is not finite, unless `accept` is set.
+    template <bool with_zeros>
+    static void see(typename Lanes::Vector values, Extremes &seen, typename Lanes::Keys &least) {
+        seen.minimum = Lanes::smaller(values, seen.minimum);
+        seen.maximum = Lanes::larger(values, seen.maximum);
+        const auto magnitudes = Lanes::magnitudes(values);
+        if constexpr (with_zeros)
+            see_key(Lanes::keys(magnitudes), seen);
+        else
+            least = Lanes::smaller_key(magnitudes, least);
+    }
+
+    static void see_key(typename Lanes::Keys keys, Extremes &seen) {
+        seen.smallest = Lanes::smaller_key(keys, seen.smallest);
+        seen.zeros = Lanes::add_zeros(seen.zeros, keys);
+    }
+
+    // Returns the smallest magnitudes of the block; not kept where zeros are counted.
+    template <bool with_zeros>
+    static typename Lanes::Keys read_block(const Element *data, int64_t count, Extremes &seen,
+                                           typename Lanes::Sums &sums) {
+        auto least = Lanes::no_key();
+        int64_t i = 0;
+        for (; i + 4 * Lanes::width <= count; i += 4 * Lanes::width) {
+            if constexpr (far)
+                prefetch(reinterpret_cast<const char *>(data + i) + prefetch_bytes, 4 * sizeof(typename Lanes::Vector));
+            const auto a = Lanes::load(data + i);
+            const auto b = Lanes::load(data + i + Lanes::width);
+            const auto c = Lanes::load(data + i + 2 * Lanes::width);
+            const auto d = Lanes::load(data + i + 3 * Lanes::width);
+            see<with_zeros>(a, seen, least);
+            see<with_zeros>(b, seen, least);
+            see<with_zeros>(c, seen, least);
+            see<with_zeros>(d, seen, least);
+            sums.add_four(a, b, c, d);
+        }
+        for (; i < count; i += Lanes::width) {
+            const auto values = Lanes::load(data + i);
+            see<with_zeros>(values, seen, least);
+            sums.add(values);
+        }
+        return least;
+    }
+
+    // Counting zeros costs a third more. It is done where the block before had some; a block that has some unexpectedly
+    // is looked at again.
+    void read_block(const Element *data, int64_t count, Extremes &seen, typename Lanes::Sums &sums) {
+        if (expect_zeros_) {
+            const int64_t before = Lanes::total(seen.zeros);
+            read_block<true>(data, count, seen, sums);
+            expect_zeros_ = Lanes::total(seen.zeros) != before;
+            return;
+        }
+        const auto least = read_block<false>(data, count, seen, sums);
+        if (!Lanes::any_zero(least)) {
+            seen.smallest = Lanes::smaller_key(Lanes::keys(least), seen.smallest);
+            return;
+        }
+        expect_zeros_ = true;
+        for (int64_t i = 0; i < count; i += Lanes::width)
+            see_key(Lanes::keys(Lanes::magnitudes(Lanes::load(data + i))), seen);
+    }
+
+    // Returns false, with nothing added, where not all values are finite, or, unless `accept` is set, where the squares
+    // overflow even in double.
     bool add_block(const Element *data, int64_t count, bool accept) {
         Extremes seen = extremes_;
         typename Lanes::Sums sums;
-        for (int64_t i = 0; i < count; i += Lanes::width) {
-            const auto values = Lanes::load(data + i);
-            seen.minimum = Lanes::smaller(values, seen.minimum);
-            seen.maximum = Lanes::larger(values, seen.maximum);
-            const auto keys = Lanes::keys(values);
-            seen.smallest = Lanes::smaller_key(keys, seen.smallest);
-            seen.zeros = Lanes::add_zeros(seen.zeros, keys);
-            sums.add(values);
-        }
-        const double squares = sums.squares();
-        if (!(squares <= __DBL_MAX__) && !accept)
+        read_block(data, count, seen, sums);
+        if (!add_moments(data, count, sums.sum(), sums.squares(), accept))
             return false;
         extremes_ = seen;
         if (Lanes::any_up_to(seen.smallest, subnormal_limit_))
             count_subnormals(data, count);
-        add_moments(data, count, sums.sum(), squares);
         into_.finite += count;
         return true;
     }
 
-    void add_moments(const Element *data, int64_t count, double sum, double squares) {
+    bool add_moments(const Element *data, int64_t count, double sum, double squares, bool accept) {
         const double number = static_cast<double>(count);
-        const double mean = sum / number;
-        const double squared_deviations = squares - sum * mean;
-        if (squared_deviations < cancelling_share * squares) {
+        double mean = sum / number;
+        double deviations = squares - sum * mean;
+        const bool sound = squares <= __DBL_MAX__ && squares >= Lanes::least_mean_square * number &&
+                           deviations >= Lanes::least_share * squares;
+        if (!sound) {
+            // Any value of the block will do as a shift: at worst it is the one far from all others, and costs the
+            // three digits of `block_elements`.
+            const double shift = static_cast<double>(data[0]);
             typename Lanes::Sums shifted;
             for (int64_t i = 0; i < count; i += Lanes::width)
-                shifted.add_shifted(Lanes::load(data + i), mean);
+                shifted.add_shifted(Lanes::load(data + i), shift);
+            if (!(shifted.squares() <= __DBL_MAX__) && !accept)
+                return false;
             const double rest = shifted.sum() / number;
-            const double refined = shifted.squares() - shifted.sum() * rest;
-            merge_moments(into_, number, mean + rest, refined > 0 ? refined : 0);
-        } else {
-            merge_moments(into_, number, mean, squared_deviations);
+            mean = shift + rest;
+            deviations = shifted.squares() - shifted.sum() * rest;
+            deviations = deviations > 0 ? deviations : 0;
         }
+        merge_moments(into_, number, mean, deviations);
+        return true;
     }
 
     void count_subnormals(const Element *data, int64_t count) {
         auto counts = Lanes::no_counts();
-        for (int64_t i = 0; i < count; i += Lanes::width)
-            counts = Lanes::add_up_to(counts, Lanes::keys(Lanes::load(data + i)), subnormal_limit_);
+        for (int64_t i = 0; i < count; i += Lanes::width) {
+            const auto keys = Lanes::keys(Lanes::magnitudes(Lanes::load(data + i)));
+            counts = Lanes::add_up_to(counts, keys, subnormal_limit_);
+        }
         into_.subnormal += Lanes::total(counts);
     }
 
@@ -173,6 +249,7 @@ private:
     double smallest_normal_;
     typename Lanes::Key subnormal_limit_;
     Extremes extremes_;
+    bool expect_zeros_ = false;
 };
 
 }  // namespace

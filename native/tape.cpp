@@ -18,19 +18,6 @@ constexpr int phase_optimizer = 2;
 
 bool is_floating(ElementType type) { return type >= ElementType::float64; }
 
-int64_t element_bytes(ElementType type) {
-    switch (type) {
-        case ElementType::int16: case ElementType::uint16: case ElementType::float16: case ElementType::bfloat16:
-            return 2;
-        case ElementType::int32: case ElementType::uint32: case ElementType::float32: case ElementType::complex32:
-            return 4;
-        case ElementType::int64: case ElementType::uint64: case ElementType::float64: case ElementType::complex64:
-            return 8;
-        case ElementType::complex128: return 16;
-        default: return 1;
-    }
-}
-
 bool is_nonfinite_scalar(PyObject *object) {
     return PyFloat_CheckExact(object) && !std::isfinite(PyFloat_AsDouble(object));
 }
@@ -191,7 +178,7 @@ int Tape::judge(OperationRow &row, const OperatorInfo &info) {
 }
 
 int Tape::record(nb::handle func, nb::handle args, nb::handle kwargs, nb::handle out, int site, int module, int phase,
-                 double seconds, int64_t forward_sequence, int64_t made_sequence) {
+                 double seconds, nb::handle forward_node, int64_t made_sequence) {
     const OperatorInfo &info = info_of(func);
     OperationRow row;
     row.id = next_++;
@@ -201,6 +188,8 @@ int Tape::record(nb::handle func, nb::handle args, nb::handle kwargs, nb::handle
     row.site = site;
     row.module = module;
     row.is_view = info.is_view;
+    // Nodes that differentiate nothing (AccumulateGrad) have the largest 64-bit number, which becomes -1.
+    const auto forward_sequence = static_cast<int64_t>(PyLong_AsUnsignedLongLongMask(forward_node.ptr()));
     if (forward_sequence >= 0) {
         auto forward = forwards_.find(forward_sequence);
         if (forward != forwards_.end()) {
@@ -301,6 +290,15 @@ void Tape::label(nb::handle tensor, nb::object name) {
     ViewStorage storage;
     if (view_of(tensor.ptr(), storage) && storage.view.data)
         labels_[reinterpret_cast<uintptr_t>(storage.view.data)] = std::move(name);
+}
+
+int64_t Tape::producer(nb::handle tensor) const {
+    ViewStorage storage;
+    if (!view_of(tensor.ptr(), storage) || !storage.view.data)
+        return 0;
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(storage.view.data);
+    const Values *known = flow_.read(begin, begin + 1);
+    return known ? known->operation : 0;
 }
 
 OperandRow Tape::operand(const Reading &reading, bool is_output, int position) const {

@@ -73,10 +73,10 @@ class Tape {
     Tape(nanobind::object tensor_type, nanobind::object describe, int threads);
 
     // Puts an operator that just ran on the tape. `phase` 0, 1, 2: forward, backward, optimizer. `site` and `module`
-    // below 0 are taken from the forward operation whose autograd node has the sequence number `forward_sequence`;
+    // below 0 are taken from the forward operation whose autograd node has the sequence number `forward_node`;
     // `made_sequence` is the number of the node that this operation made (below 0: none).
     int record(nanobind::handle func, nanobind::handle args, nanobind::handle kwargs, nanobind::handle out, int site,
-               int module, int phase, double seconds, int64_t forward_sequence, int64_t made_sequence);
+               int module, int phase, double seconds, nanobind::handle forward_node, int64_t made_sequence);
 
     void set_level(int level) { level_ = static_cast<TapeLevel>(level); }
     void set_threads(int threads) { threads_ = threads; }
@@ -90,6 +90,8 @@ class Tape {
     // Statistics that were taken elsewhere (on an accelerator), for a row that is still on the tape.
     bool set_statistics(int64_t operation, bool is_output, int position, const Statistics &statistics);
 
+    // The operation that last wrote the tensor's memory; 0 when unknown.
+    int64_t producer(nanobind::handle tensor) const;
     int64_t last() const { return next_ - 1; }
     int64_t pending() const { return static_cast<int64_t>(rows_.size()); }
     int last_site() const { return rows_.empty() ? -1 : rows_.back().site; }

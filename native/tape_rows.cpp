@@ -2,6 +2,8 @@
 #include <cmath>
 #include <string>
 
+#include <nanobind/stl/string.h>
+
 #include "tape.hpp"
 
 namespace nb = nanobind;
@@ -39,7 +41,7 @@ std::string shape_text(const std::vector<int64_t> &shape) {
     return text;
 }
 
-nb::object optional(int64_t value, bool known) { return known ? nb::int_(value) : nb::none(); }
+nb::object optional(int64_t value, bool known) { return known ? nb::object(nb::int_(value)) : nb::none(); }
 
 nb::object number(double value) { return std::isnan(value) ? nb::none() : nb::object(nb::float_(value)); }
 

@@ -108,7 +108,7 @@ class Operation:
     """Such as ``aten.log.default``."""
     site: Site | None
     module: str
-    """Dotted path from the outermost module, such as ``GPT2LMHeadModel.transformer.h.3.attn``; empty outside modules."""
+    """Dotted path from the outermost module: ``GPT2LMHeadModel.transformer.h.3.attn``; empty outside modules."""
     seconds: float
     forward: int | None
     """For a backward operation, the forward operation that it differentiates, where that was recorded."""
@@ -164,6 +164,8 @@ class Step:
     """Whether a GradScaler skipped the update."""
     seconds: float | None = None
     recording_seconds: float | None = None
+    loss_operation: int | None = None
+    """The operation that made the loss, where it was recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ class Record:
                 id=int(row[0]), level=row[1], loss=to_number(row[2]), learning_rate=to_number(row[3]),
                 gradient_norm=to_number(row[4]), gradient_nonfinite=to_integer(row[5]), update_norm=to_number(row[6]),
                 scale=to_number(row[7]), skipped=bool(row[8]), seconds=to_number(row[9]),
-                recording_seconds=to_number(row[10]),
+                recording_seconds=to_number(row[10]), loss_operation=to_integer(row[11]),
             )
             for row in rows
         ]  # fmt: skip

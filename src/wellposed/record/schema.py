@@ -29,7 +29,7 @@ CREATE TABLE site (
 CREATE TABLE step (
     id INTEGER PRIMARY KEY, level TEXT NOT NULL, loss, learning_rate REAL, gradient_norm,
     gradient_nonfinite INTEGER, update_norm, scale REAL, skipped INTEGER NOT NULL DEFAULT 0,
-    seconds REAL, recording_seconds REAL
+    seconds REAL, recording_seconds REAL, loss_operation INTEGER
 );
 CREATE TABLE operation (
     id INTEGER PRIMARY KEY, step INTEGER NOT NULL, call INTEGER NOT NULL, phase INTEGER NOT NULL,
@@ -66,7 +66,7 @@ COLUMNS = {
     "site": ("id", "file", "line", "function", "library_file", "library_line", "library_function"),
     "step": (
         "id", "level", "loss", "learning_rate", "gradient_norm", "gradient_nonfinite", "update_norm", "scale",
-        "skipped", "seconds", "recording_seconds",
+        "skipped", "seconds", "recording_seconds", "loss_operation",
     ),
     "operation": (
         "id", "step", "call", "phase", "operator", "site", "module", "seconds", "forward", "is_view",

@@ -1,0 +1,96 @@
+"""The dispatch mode that sees every operator. This is the hot path: each line here costs the user's program time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from wellposed import _native
+from wellposed.capture.modules import Modules
+from wellposed.capture.sites import Sites, UserFrame
+
+FORWARD, BACKWARD, OPTIMIZER = range(3)
+
+_current_node: Callable[[], Any] = getattr(torch._C, "_current_autograd_node", lambda: None)
+_next_sequence: Callable[[], int] = getattr(torch.autograd, "_get_sequence_nr", lambda: 0)
+
+
+class Recorder(TorchDispatchMode):
+    """Runs each operator as it is and puts what happened on the tape."""
+
+    def __init__(
+        self,
+        tape: _native.Tape,
+        sites: Sites,
+        modules: Modules,
+        on_trouble: Callable[[int, Any, tuple[Any, ...], dict[str, Any], Any], None],
+        on_failure: Callable[[BaseException], None],
+    ):
+        super().__init__()
+        self.tape = tape
+        self.sites = sites
+        self.modules = modules
+        self.paused = False
+        """True while our own work runs: its operators are none of the program's."""
+        self.muted = False
+        """True while the program is not to be watched, yet the mode cannot be left."""
+        self.awaiting_forward = False
+        """Whether `on_forward_again` is to be called at the next operator outside backward that needs gradients."""
+        self.on_forward_again: Callable[[], None] = lambda: None
+        self.phase = FORWARD
+        """Of operators outside backward: forward or optimizer."""
+        self.backward_called_at: UserFrame | None = None
+        self.spent_nanoseconds = 0
+        self.operators = 0
+        self.rows_wanted = 4_000
+        self.on_rows: Callable[[], None] = lambda: None
+        self._on_trouble = on_trouble
+        self._on_failure = on_failure
+
+    @classmethod
+    def is_infra_mode(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if self.paused or self.muted:
+            return func(*args, **kwargs) if kwargs else func(*args)
+        begin = perf_counter_ns()
+        out = func(*args, **kwargs) if kwargs else func(*args)
+        done = perf_counter_ns()
+        self.paused = True
+        try:
+            self.operators += 1
+            node = _current_node()
+            if node is None:
+                if self.awaiting_forward and torch.is_grad_enabled():
+                    self.on_forward_again()
+                # The optimizer may call back into the model (LBFGS): what needs gradients is forward again.
+                phase = self.phase if self.phase == FORWARD or not torch.is_grad_enabled() else FORWARD
+                trouble = self.tape.record(
+                    func, args, kwargs, out, self.sites.here(), self.modules.current, phase, (done - begin) * 1e-9,
+                    -1, _next_sequence() - 1,
+                )  # fmt: skip
+            else:
+                # Backward operators run below the line that called backward(); what counts is the line of their
+                # forward. A deeper line of the user's is a custom backward or a checkpoint's recomputation.
+                site = self.sites.here(self.backward_called_at)
+                trouble = self.tape.record(
+                    func, args, kwargs, out, site, -1 if site < 0 else self.modules.current, BACKWARD,
+                    (done - begin) * 1e-9, node._sequence_nr(), _next_sequence() - 1 if site >= 0 else -1,
+                )  # fmt: skip
+            if trouble:
+                self._on_trouble(trouble, func, args, kwargs or {}, out)
+            elif self.tape.pending > self.rows_wanted:
+                self.on_rows()
+        except Exception as error:
+            self._on_failure(error)
+        finally:
+            self.paused = False
+            self.spent_nanoseconds += perf_counter_ns() - done
+        return out

@@ -1,0 +1,118 @@
+"""A recording of this process: opened before the program starts, armed until PyTorch is imported, closed at the end.
+
+Imports no torch: a program that never uses it never pays for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wellposed.capture.importing import when_imported
+from wellposed.record import RecordWriter
+
+if TYPE_CHECKING:
+    from wellposed.capture.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user may choose about a recording."""
+
+    budget: float | None = 0.25
+    """Recording time over the program's own time; None for no limit."""
+    max_bytes: int | None = 500_000_000
+    full_steps: tuple[int, int] | None = None
+    """Steps (first, last) to record in full, whatever the budget says."""
+    live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a live line shows."""
+
+    step: int
+    loss: float | None
+    troubles: int
+    overhead: float
+    """Recording time over the program's own time."""
+
+
+class Recording:
+    """Records this process into one file."""
+
+    def __init__(
+        self,
+        path: Path,
+        options: Options,
+        meta: dict[str, Any],
+        on_progress: Callable[[Progress], None] | None = None,
+        *,
+        force: bool = False,
+    ):
+        """Create the file. `meta` holds at least ``argv``, ``script`` and ``folder``.
+
+        Raises RecordExistsError where the path holds something else, OSError where it cannot be written.
+        """
+        self.path = path
+        self.options = options
+        self.folder = str(meta.get("folder", os.getcwd()))
+        self.on_progress = on_progress
+        self.writer = RecordWriter(
+            path,
+            meta={
+                "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "versions": {"python": platform.python_version()},
+                **_rank(),
+                **meta,
+            },
+            max_bytes=options.max_bytes,
+            force=force,
+        )
+        self._began = time.perf_counter()
+        self._session: Session | None = None
+        self._disarm: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """Record from now on, or from the moment PyTorch is imported."""
+        self._began = time.perf_counter()
+        disarm = when_imported("torch", self._begin_session)
+        if callable(disarm):
+            self._disarm = disarm
+
+    def stop(self, exit_code: int | None, error: str | None) -> None:
+        """Take the hooks away, write what is left and close the file."""
+        with contextlib.suppress(Exception):
+            self._disarm()
+        wall = time.perf_counter() - self._began
+        facts: dict[str, Any] = {"operations": 0, "recording_seconds": 0.0}
+        if self._session is not None:
+            facts = self._session.close()
+        self.writer.set_meta(exit_code=exit_code, error=error, wall_seconds=wall, **facts)
+        self.writer.close()
+
+    def _begin_session(self, *_: Any) -> None:
+        from wellposed.capture.session import Session
+
+        torch = sys.modules["torch"]
+        self._session = Session(self.writer, self.options, self.folder, self._began, self.on_progress)
+        self._session.install()
+        self.writer.set_meta(versions={"python": platform.python_version(), "torch": str(torch.__version__)})
+
+
+def _rank() -> dict[str, int]:
+    """The rank that torchrun gave this process."""
+    facts = {}
+    for key, variable in (("rank", "RANK"), ("world_size", "WORLD_SIZE")):
+        value = os.environ.get(variable, "")
+        if value.isdigit():
+            facts[key] = int(value)
+    return facts

@@ -1,0 +1,107 @@
+"""What a step is: watches optimizers, backward() and GradScaler, and calls back where steps begin and end.
+
+A step ends when an optimizer's ``step()`` returns, or when a GradScaler skips it. In a program that calls backward()
+but no PyTorch optimizer, a step ends where the next forward operation that needs gradients begins. A program that
+does neither is one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch.optim import optimizer as torch_optimizer
+
+from wellposed.capture.patches import Patches
+
+
+class StepListener(Protocol):
+    """Who is told: all calls come with dispatch modes still active."""
+
+    def backward_begins(self, loss: torch.Tensor | None) -> None: ...
+    def backward_ended(self) -> None: ...
+    def gradient_begins(self) -> None: ...
+    def gradient_ended(self) -> None: ...
+    def update_begins(self, optimizer: torch.optim.Optimizer) -> None: ...
+    def update_ended(self, optimizer: torch.optim.Optimizer) -> None: ...
+    def update_skipped(self, scale: float) -> None: ...
+    def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None: ...
+
+
+@dataclass(slots=True)
+class StepWatch:
+    """Installs the hooks. Its own errors are given to `on_failure`, never to the program."""
+
+    listener: StepListener
+    patches: Patches
+    on_failure: Callable[[BaseException], None]
+    _handles: list[Any] = field(default_factory=list)
+    _updated: bool = False
+
+    def install(self) -> None:
+        self._handles = [
+            torch_optimizer.register_optimizer_step_pre_hook(self._before_update),
+            torch_optimizer.register_optimizer_step_post_hook(self._after_update),
+        ]
+        self.patches.wrap(torch.autograd, "backward", self._wrap_backward)
+        self.patches.wrap(torch.autograd, "grad", self._wrap_grad)
+        self.patches.wrap(torch.optim.Optimizer, "__init__", self._wrap_optimizer_init)
+        self.patches.wrap(torch.amp.GradScaler, "update", self._wrap_scaler_update)
+
+    def remove(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def _tell(self, method: Callable[..., None], *args: Any) -> None:
+        try:
+            method(*args)
+        except Exception as error:
+            self.on_failure(error)
+
+    def _before_update(self, optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
+        self._tell(self.listener.update_begins, optimizer)
+
+    def _after_update(self, optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
+        self._updated = True
+        self._tell(self.listener.update_ended, optimizer)
+
+    def _wrap_backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def backward(*args: Any, **kwargs: Any) -> Any:
+            tensors = args[0] if args else kwargs.get("tensors")
+            first = tensors if isinstance(tensors, torch.Tensor) else next(iter(tensors or ()), None)
+            self._updated = False
+            self._tell(self.listener.backward_begins, first)
+            try:
+                return original(*args, **kwargs)
+            finally:
+                self._tell(self.listener.backward_ended)
+
+        return backward
+
+    def _wrap_grad(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def grad(*args: Any, **kwargs: Any) -> Any:
+            self._tell(self.listener.gradient_begins)
+            try:
+                return original(*args, **kwargs)
+            finally:
+                self._tell(self.listener.gradient_ended)
+
+        return grad
+
+    def _wrap_optimizer_init(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def __init__(optimizer: torch.optim.Optimizer, *args: Any, **kwargs: Any) -> None:
+            original(optimizer, *args, **kwargs)
+            self._tell(self.listener.optimizer_made, optimizer)
+
+        return __init__
+
+    def _wrap_scaler_update(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def update(scaler: Any, *args: Any, **kwargs: Any) -> Any:
+            if scaler.is_enabled() and not self._updated:
+                self._tell(self.listener.update_skipped, float(scaler.get_scale()))
+            return original(scaler, *args, **kwargs)
+
+        return update
