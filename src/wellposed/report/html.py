@@ -1,0 +1,77 @@
+"""The report as one page that needs nothing else: no network, no other file. Jinja2 is imported here.
+
+Every text in the page is escaped by Jinja2; data for the script travels as JSON in which no character can end the
+element; a content security policy names the page's own script and style by their hashes, so that nothing else runs.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from wellposed.report.curves import activation_map, gradient_map, lines
+from wellposed.report.merge import Runs, merge, rank_of
+from wellposed.report.operations import operations_table
+from wellposed.report.sources import annotated_sources
+from wellposed.report.story import make_story
+
+_BARS = 48
+_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&'\u2028\u2029"}
+
+
+def to_html(runs: Runs) -> str:
+    """The page. Raises RecordError where a record is damaged."""
+    told = merge(runs)
+    style, script = _template("report.css"), _template("report.js")
+    environment = Environment(
+        loader=FunctionLoader(_template),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(
+        story=make_story(runs, bars=_BARS),
+        sources=annotated_sources(runs, told),
+        style=Markup(style),
+        script=Markup(script),
+        data=json_island(_data(runs)),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+def json_island(data: Any) -> Markup:
+    """JSON that is safe inside a script element: no character in it means anything to HTML or JavaScript."""
+    return Markup(json.dumps(data, separators=(",", ":"), allow_nan=False).translate(_ESCAPES))
+
+
+def _data(runs: Runs) -> list[dict[str, Any]]:
+    """What the script draws, a part for each record."""
+    parts = []
+    for position, (record, diagnosis) in enumerate(runs):
+        maps = [gradient_map(record), activation_map(record)]
+        parts.append(
+            {
+                "title": f"rank {rank_of(record, position)}" if len(runs) > 1 else "",
+                "lines": lines(record.steps()),
+                "maps": [each for each in maps if each is not None],
+                "operations": operations_table(record, diagnosis.findings),
+            }
+        )
+    return parts
+
+
+def _template(name: str) -> str:
+    return (resources.files("wellposed.report") / "templates" / name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"sha256-{digest}"
