@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -22,6 +23,7 @@ from wellposed.report.sources import annotated_sources
 from wellposed.report.story import make_story
 
 _BARS = 48
+_GENERATOR = '<meta name="generator" content="wellposed">'
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&'\u2028\u2029"}
 
 
@@ -39,12 +41,22 @@ def to_html(runs: Runs) -> str:
     return environment.get_template("report.html").render(
         story=make_story(runs, bars=_BARS),
         sources=annotated_sources(runs, told),
+        generator=Markup(_GENERATOR),
         style=Markup(style),
         script=Markup(script),
         data=json_island(_data(runs)),
         style_hash=_hash(style),
         script_hash=_hash(script),
     )
+
+
+def is_our_page(path: Path) -> bool:
+    """Whether this file is a page that we wrote; False where it cannot be read."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as page:
+            return _GENERATOR in page.read(2000)
+    except OSError:
+        return False
 
 
 def json_island(data: Any) -> Markup:

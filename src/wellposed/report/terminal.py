@@ -30,9 +30,12 @@ _ASCII = str.maketrans({"✗": "x", "✓": "+", "▶": ">", "│": "|", "█": "
 def print_report(runs: Runs, stream: TextIO | None = None) -> None:
     """Write the report to `stream` (standard output) as it can bear: its width, colour and character set."""
     stream = sys.stdout if stream is None else stream
-    colour = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    text = render(make_story(runs), width=terminal_width(stream), colour=colour)
-    write(text, stream)
+    write(render(make_story(runs), width=terminal_width(stream), colour=in_colour(stream)), stream)
+
+
+def in_colour(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that shows colour, and nobody asked for none (NO_COLOR)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def terminal_width(stream: TextIO) -> int:
@@ -53,17 +56,25 @@ def write(text: str, stream: TextIO) -> None:
 
 def render(story: Story, *, width: int = 80, colour: bool = False) -> str:
     """The report as text, with ANSI colours where `colour` says so."""
+    return render_blocks(_blocks(story, width), width, colour, unwrapped=_commands(story, width))
+
+
+def render_blocks(
+    blocks: Iterable[RenderableType], width: int, colour: bool, unwrapped: Iterable[RenderableType] = ()
+) -> str:
+    """Blocks as text of this width; then, after an empty line, those that are not to be wrapped."""
     out = Console(
         file=io.StringIO(), width=width, force_terminal=colour, color_system="standard" if colour else None,
         markup=False, highlight=False, emoji=False, legacy_windows=False,
     )  # fmt: skip
-    for block in _blocks(story, width):
+    for block in blocks:
         out.print(block)
-    out.print()
-    for line in _commands(story, width):
+    for n, line in enumerate(unwrapped):
+        if n == 0:
+            out.print()
         out.print(line, soft_wrap=True)
     assert isinstance(out.file, io.StringIO)
-    return "\n".join(line.rstrip() for line in out.file.getvalue().splitlines()) + "\n"
+    return "\n".join(line.rstrip() for line in out.file.getvalue().split("\n"))
 
 
 def _blocks(story: Story, width: int) -> Iterable[RenderableType]:

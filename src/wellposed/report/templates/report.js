@@ -54,6 +54,9 @@
     } else if (high - low < Math.abs(high) * 1e-3 || high === low) {
       const margin = Math.abs(high) * 0.05 || 1;
       low -= margin; high += margin;
+    } else {
+      const margin = (high - low) * 0.06;
+      low -= margin; high += margin;
     }
     const place = (value) => height - ((logarithmic ? Math.log10(value) : value) - low) / (high - low) * height;
     let ticks;
@@ -117,6 +120,7 @@
         svg.append(drawn("line", { class: "axis", x1: left, x2: width - right, y1: y, y2: y }),
           drawn("text", { x: left - 8, y: y + 4, "text-anchor": "end" }, text));
       }
+      svg.append(drawn("line", { class: "axis base", x1: left, x2: width - right, y1: top + height, y2: top + height }));
       for (const tick of horizontalTicks(steps, inner)) {
         svg.append(drawn("text", { x: across(tick), y: top + height + 18, "text-anchor": "middle" }, tick.toLocaleString("en")));
       }
@@ -178,14 +182,14 @@
     const [low, high] = mapRange(map.cells);
     const strength = (value) => 0.08 + 0.92 * Math.max(0, Math.min(1, (Math.log10(value) - low) / (high - low)));
     return figure(map.title, notes.join(", "), (svg, width, readout) => {
-      const labels = Math.min(Math.floor(width * 0.38), 8 + 6.6 * Math.max(...map.rows.map((row) => row.length)));
+      const labels = Math.min(Math.floor(width * 0.38), 14 + 6.5 * Math.max(...map.rows.map((row) => row.length)));
       const tall = map.rows.length > 40 ? 12 : map.rows.length > 12 ? 15 : 20;
-      const wide = (width - labels) / map.steps.length;
+      const wide = Math.min(120, (width - labels) / map.steps.length);
       const bottom = map.rows.length * tall;
       const gap = wide > 6 ? 1 : 0;
       svg.setAttribute("height", bottom + 44);
       map.rows.forEach((row, y) => {
-        const room = Math.floor((labels - 10) / 6.5);
+        const room = Math.floor((labels - 12) / 6.5);
         const label = drawn("text", { class: "row-label", x: labels - 8, y: y * tall + tall / 2 + 4, "text-anchor": "end" },
           row.length > room ? `…${row.slice(-(room - 1))}` : row);
         label.append(drawn("title", {}, row));
@@ -193,19 +197,26 @@
         map.cells[y].forEach((value, x) => {
           if (value === null) return;
           const box = { x: (labels + x * wide).toFixed(2), y: y * tall, width: Math.max(0.5, wide - gap).toFixed(2), height: tall - 1 };
-          if (value === "x") svg.append(drawn("rect", { class: "cell-broken", ...box }));
+          if (value === "x") {
+            // The first of its row is the news; what follows is drawn quieter.
+            const later = map.cells[y].slice(0, x).includes("x");
+            svg.append(drawn("rect", { class: later ? "cell-broken later" : "cell-broken", ...box }));
+          }
           else if (value === 0) svg.append(drawn("rect", { class: "cell-zero", ...box }));
           else svg.append(drawn("rect", { class: "cell", "fill-opacity": strength(value).toFixed(3), ...box }));
-          if (wide > 52 && typeof value === "number" && strength(value) < 0.6) {
-            svg.append(drawn("text", { class: "in-cell", x: labels + (x + 0.5) * wide, y: y * tall + tall / 2 + 3.5 }, human(value)));
+          if (wide > 52 && typeof value === "number") {
+            const strong = value > 0 && strength(value) > 0.55;
+            svg.append(drawn("text", { class: strong ? "in-cell strong" : "in-cell", x: labels + (x + 0.5) * wide, y: y * tall + tall / 2 + 3.5 }, human(value)));
           }
         });
       });
-      const wanted = new Set(horizontalTicks(map.steps, width - labels));
+      const latest = map.steps[map.steps.length - 1];
+      const regular = latest - map.steps[0] === map.steps.length - 1;
+      const wanted = new Set(regular ? horizontalTicks(map.steps, width - labels) : map.steps);
       let last = -99;
       map.steps.forEach((step, x) => {
         const at = labels + (x + 0.5) * wide;
-        if ((wanted.has(step) || map.steps.length < 9) && at - last > 34) {
+        if (wanted.has(step) && at - last > 34) {
           svg.append(drawn("text", { x: at, y: bottom + 14, "text-anchor": "middle" }, step.toLocaleString("en")));
           last = at;
         }
@@ -322,7 +333,7 @@
         else head.removeAttribute("aria-sort");
       });
       const kept = rows.length < total ? ` of ${total.toLocaleString("en")} recorded; those around trouble are kept first` : "";
-      count.textContent = found.length === rows.length ? `${rows.length.toLocaleString("en")} operators${kept}`
+      count.textContent = found.length === rows.length ? `${rows.length.toLocaleString("en")} ${rows.length === 1 ? "operator" : "operators"}${kept}`
         : `${found.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} operators`;
       more.hidden = found.length <= state.limit;
     }
