@@ -98,7 +98,8 @@ void use_instruction_set(std::string_view name) {
 }  // namespace
 
 void bind_statistics(nb::module_ &m) {
-    nb::class_<Statistics>(m, "Statistics", "Counts, extremes and moments of a tensor; of its finite elements, except the counts.")
+    nb::class_<Statistics>(m, "Statistics",
+                           "Counts, extremes and moments of a tensor; of its finite elements, except the counts.")
         .def_ro("count", &Statistics::count)
         .def_ro("nan", &Statistics::nan)
         .def_ro("positive_infinity", &Statistics::positive_infinity)

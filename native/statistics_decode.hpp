@@ -73,6 +73,25 @@ inline void decode_boolean_block(const uint8_t *from, float *to, int64_t count) 
         to[i] = from[i] != 0 ? 1.0f : 0.0f;
 }
 
+// Neither SSE nor AVX2 converts 64-bit integers. Each half is put into the mantissa of a power of two, 2^84 and 2^52,
+// and these are taken off again; only the last addition rounds. `offset` makes the upper half of a signed number
+// positive.
+inline double decode_wide_integer(uint64_t bits, uint64_t offset, double surplus) {
+    const double low = std::bit_cast<double>((bits & 0xffffffffu) | 0x4330000000000000u);
+    const double high = std::bit_cast<double>((bits >> 32) ^ (0x4530000000000000u | offset));
+    return (high - surplus) + low;
+}
+
+inline void decode_int64_block(const int64_t *from, double *to, int64_t count) {
+    for (int64_t i = 0; i < count; ++i)
+        to[i] = decode_wide_integer(static_cast<uint64_t>(from[i]), 0x80000000u, 0x1p84 + 0x1p63 + 0x1p52);
+}
+
+inline void decode_uint64_block(const uint64_t *from, double *to, int64_t count) {
+    for (int64_t i = 0; i < count; ++i)
+        to[i] = decode_wide_integer(from[i], 0, 0x1p84 + 0x1p52);
+}
+
 template <class From, class To>
 void convert_block(const From *from, To *to, int64_t count) {
     for (int64_t i = 0; i < count; ++i)

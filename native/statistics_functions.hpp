@@ -104,9 +104,9 @@ void summarise_elements(ElementType type, const void *data, int64_t count, doubl
         case uint32:
             return summarise_decoded<Doubles, uint32_t>(data, count, DBL_MIN, convert_block<uint32_t, double>, into);
         case int64:
-            return summarise_decoded<Doubles, int64_t>(data, count, DBL_MIN, convert_block<int64_t, double>, into);
+            return summarise_decoded<Doubles, int64_t>(data, count, DBL_MIN, decode_int64_block, into);
         case uint64:
-            return summarise_decoded<Doubles, uint64_t>(data, count, DBL_MIN, convert_block<uint64_t, double>, into);
+            return summarise_decoded<Doubles, uint64_t>(data, count, DBL_MIN, decode_uint64_block, into);
         case complex32: case complex64: case complex128: case unsupported: break;
     }
 }
@@ -191,8 +191,8 @@ int64_t count_elements_outside(ElementType type, const void *data, int64_t count
     const auto single = [&]<class From>(From, auto decode) {
         return outside_decoded<From, float>(data, count, low_single, high_single, decode);
     };
-    const auto wide = [&]<class From>(From) {
-        return outside_decoded<From, double>(data, count, low, high, convert_block<From, double>);
+    const auto wide = [&]<class From>(From, auto decode) {
+        return outside_decoded<From, double>(data, count, low, high, decode);
     };
     using enum ElementType;
     switch (type) {
@@ -205,14 +205,14 @@ int64_t count_elements_outside(ElementType type, const void *data, int64_t count
         case float8_e5m2: return single(uint8_t{}, decode_small_block<e5m2, uint8_t>);
         case float8_e5m2fnuz: return single(uint8_t{}, decode_small_block<e5m2fnuz, uint8_t>);
         case boolean: return single(uint8_t{}, decode_boolean_block);
-        case int8: return wide(int8_t{});
-        case uint8: return wide(uint8_t{});
-        case int16: return wide(int16_t{});
-        case uint16: return wide(uint16_t{});
-        case int32: return wide(int32_t{});
-        case uint32: return wide(uint32_t{});
-        case int64: return wide(int64_t{});
-        case uint64: return wide(uint64_t{});
+        case int8: return single(int8_t{}, convert_block<int8_t, float>);
+        case uint8: return single(uint8_t{}, convert_block<uint8_t, float>);
+        case int16: return single(int16_t{}, convert_block<int16_t, float>);
+        case uint16: return single(uint16_t{}, convert_block<uint16_t, float>);
+        case int32: return wide(int32_t{}, convert_block<int32_t, double>);
+        case uint32: return wide(uint32_t{}, convert_block<uint32_t, double>);
+        case int64: return wide(int64_t{}, decode_int64_block);
+        case uint64: return wide(uint64_t{}, decode_uint64_block);
         default: return 0;
     }
 }

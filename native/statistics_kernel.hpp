@@ -4,15 +4,15 @@
 // differ. As in statistics_decode.hpp, everything lies in an unnamed namespace, and nothing of the standard library
 // that could be emitted out of line is called.
 //
-// The common case is kept short: extremes, the smallest magnitude, the sum and the sum of squares. What is rare
-// is only noticed, once per block, and the block, which lies in the first cache by then, is taken again: NaN and
-// infinity make the sum of squares not finite; a subnormal shows in the smallest magnitude; a mean far from zero leaves
-// few digits of the variance.
+// The common case is kept short: extremes, smallest magnitude, sum and sum of squares. What is rare is only noticed,
+// once per block, and the block, which lies in the first cache by then, is taken again: NaN and infinity make the sum of
+// squares not finite; a subnormal shows in the smallest magnitude; a mean far from zero leaves few digits of the
+// variance.
 //
 // Vectors of float are added in fours, and their squares, before they are widened to double, because widening is what
-// costs most. That leaves about 3e-7 of relative error at the very worst, and far less over many groups, as long as squares
-// neither overflow nor vanish, and the variance is no small share of the mean square: else `Lanes::least_mean_square`
-// and `Lanes::least_share` send the block to exact sums in double.
+// costs most. That leaves about 3e-7 of relative error at the very worst, and far less over many groups, as long as
+// squares neither overflow nor vanish, and the variance is no small share of the mean square: else
+// `Lanes::least_mean_square` and `Lanes::least_share` send the block to exact sums in double.
 #pragma once
 
 #include <cstdint>
