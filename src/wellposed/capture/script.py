@@ -40,29 +40,29 @@ class Outcome:
     """The signal that python would end itself by (SIGINT after an uncaught KeyboardInterrupt)."""
 
 
-def run_script(path: str, args: Sequence[str]) -> Outcome:
+def run_script(path: str, args: Sequence[str], ended: Callable[[], None] = lambda: None) -> Outcome:
     """Run a file, or a folder or zip archive that holds a ``__main__.py``, as ``python path args…``.
 
-    Returns when the program and its non-daemon threads are done, its traceback printed. Raises ProgramNotFoundError
-    where nothing could be run.
+    Returns when the program and its non-daemon threads are done, its traceback printed; `ended` is called before
+    that is printed. Raises ProgramNotFoundError where nothing could be run.
     """
     file = _absolute(path)
     if pkgutil.get_importer(file) is not None:
         _enter(file, [path, *args], always=True)
-        return _run_and_wait(lambda: _run_as_main("__main__", alter_argv=False))
+        return _run_and_wait(lambda: _run_as_main("__main__", alter_argv=False), ended)
     source = _source(file)
     main = _enter(os.path.dirname(os.path.realpath(file)), [path, *args])
     loader = SourcelessFileLoader if source is None else SourceFileLoader
     main.__dict__.update(__file__=file, __loader__=loader("__main__", file))
     if sys.version_info < (3, 15):
         main.__dict__["__cached__"] = None
-    return _run_and_wait(lambda: exec(_code(file, source), main.__dict__))
+    return _run_and_wait(lambda: exec(_code(file, source), main.__dict__), ended)
 
 
-def run_module(name: str, args: Sequence[str]) -> Outcome:
+def run_module(name: str, args: Sequence[str], ended: Callable[[], None] = lambda: None) -> Outcome:
     """Run a module or package as ``python -m name args…``; else as `run_script`."""
     _enter(os.getcwd(), ["-m", *args])
-    return _run_and_wait(lambda: _run_as_main(name, alter_argv=True))
+    return _run_and_wait(lambda: _run_as_main(name, alter_argv=True), ended)
 
 
 def end_process(outcome: Outcome) -> int:
@@ -170,7 +170,7 @@ def _run_as_main(name: str, *, alter_argv: bool) -> None:
 # --- how it ends ----------------------------------------------------------------------------------------------
 
 
-def _run_and_wait(program: Callable[[], None]) -> Outcome:
+def _run_and_wait(program: Callable[[], None], ended: Callable[[], None]) -> Outcome:
     failure: BaseException | None = None
     try:
         program()
@@ -179,6 +179,8 @@ def _run_and_wait(program: Callable[[], None]) -> Outcome:
     except BaseException as error:
         failure = error
     # Outside the except block: the program's excepthook must not see an exception being handled.
+    with contextlib.suppress(Exception):
+        ended()
     _flush()
     outcome = Outcome(0) if failure is None else _ended_by(failure)
     _wait_for_threads()
