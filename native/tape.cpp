@@ -160,6 +160,8 @@ int Tape::judge(OperationRow &row, const OperatorInfo &info) {
             overwritten |= output.begin < input.end && input.begin < output.end;
         if (row.nonfinite_out && !input.values.statistics && !overwritten)
             measure(input, true, nullptr);
+        if (overwritten && !input.values.operation && !input.values.statistics)
+            return 0;  // written in place over values that nobody saw: nothing can be said
         in_nan |= input.values.has_nan;
         in_infinity |= input.values.has_infinity;
     }

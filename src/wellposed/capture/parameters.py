@@ -112,7 +112,7 @@ class Parameters:
             total += change * change
         self._announce("parameter_step", rows)
         self._before, self._pending = [], []
-        return math.sqrt(total) if math.isfinite(total) else math.inf
+        return math.sqrt(total) if math.isfinite(total) else total
 
     _pending: list[tuple[Any, ...]] = []
 

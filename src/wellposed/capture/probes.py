@@ -105,9 +105,7 @@ def _at(argument: torch.Tensor, out: torch.Tensor, position: list[int]) -> float
     if argument.dim() > out.dim():
         return None
     index: list[int] = []
-    for size, wanted, where in zip(
-        reversed(argument.shape), reversed(out.shape), reversed(position), strict=False
-    ):
+    for size, wanted, where in zip(reversed(argument.shape), reversed(out.shape), reversed(position), strict=False):
         if size not in (1, wanted):
             return None
         index.append(0 if size == 1 else where)

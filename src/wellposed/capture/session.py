@@ -259,7 +259,7 @@ class Session:
             self._facts_of_step["gradient_norm"] = norm.norm
             self._facts_of_step["gradient_nonfinite"] = norm.nonfinite
             if norm.nonfinite:
-                self._budget.trouble(self._step)
+                self._escalate("gradient")
 
     def update_ended(self, _optimizer: torch.optim.Optimizer) -> None:
         self._recorder.phase = FORWARD
@@ -329,8 +329,14 @@ class Session:
             self._level = self._step_level = "full"
             self._tape.set_level(_TAPE_LEVEL["full"])
 
+    def _escalate(self, signal: str) -> None:
+        """Record the next steps in full, the first times that a signal is not finite: later ones tell nothing new."""
+        self._probed[(hash(signal), 0)] += 1
+        if self._probed[(hash(signal), 0)] <= _PROBES_A_PLACE:
+            self._budget.trouble(self._step)
+
     def _trouble_with_loss(self, value: float) -> None:
-        self._budget.trouble(self._step)
+        self._escalate("loss")
         if "loss" not in self._said:
             self._said.add("loss")
             self._event("nonfinite-loss", self._sites.here(), {"loss": str(value), "level": self._level})

@@ -88,7 +88,9 @@ class Sites:
             kind = self._kinds[code] = _kind(code.co_filename)
         return kind
 
-    def _enter(self, key: tuple[CodeType, int, CodeType | None, int], frame: FrameType, beside: FrameType | None) -> int:
+    def _enter(
+        self, key: tuple[CodeType, int, CodeType | None, int], frame: FrameType, beside: FrameType | None
+    ) -> int:
         number = len(self._numbers) + 1
         self._numbers[key] = number
         code = frame.f_code

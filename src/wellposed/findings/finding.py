@@ -83,5 +83,7 @@ class Finding:
     series: tuple[Series, ...] = ()
     operations: tuple[int, ...] = field(default=())
     """Ids of the recorded operations it rests on, the guilty one first: the diagnosis follows data flow from them."""
+    specificity: int = 0
+    """The rule's: of several findings about the same operation the most specific is kept."""
     id: int = 0
     caused_by: tuple[int, ...] = ()

@@ -45,6 +45,9 @@ class Rule:
     cause: Cause
     summary: str
     """One line for lists: what is wrong, not what to do."""
+    specificity: int = 0
+    """Where several rules explain the same operation, the most specific is believed: 0 for a rule that knows a kind of
+    operator, more for one that recognises how it is used, less for one that only sees the symptom."""
 
     def finding(
         self,
@@ -74,6 +77,7 @@ class Rule:
             fixes=tuple(fixes),
             series=tuple(series),
             operations=tuple(operations),
+            specificity=self.specificity,
         )
 
 

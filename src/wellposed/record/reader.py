@@ -114,6 +114,8 @@ class Record:
     @_guarded
     def source(self, file: str) -> str | None:
         """The text of a file of the user's, as it was when it ran; None where it was not kept."""
+        if not _storable(file):
+            return None
         row = self._connection.execute("SELECT text FROM source WHERE file = ?", (file,)).fetchone()
         return str(row[0]) if row else None
 
@@ -368,6 +370,11 @@ def _refuse_programs(path: Path, connection: sqlite3.Connection) -> None:
     if others:
         connection.close()
         raise RecordError(f"{path} is no wellposed record: it holds more than plain tables")
+
+
+def _storable(text: str) -> bool:
+    """Whether the database can hold it: a file name that is no UTF-8 reaches us with lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _conditions(**equal: int | None) -> tuple[str, list[int]]:

@@ -43,6 +43,7 @@ CREATE TABLE operand (
     shape TEXT NOT NULL, dtype TEXT NOT NULL, device TEXT NOT NULL, producer INTEGER, label TEXT, {_STATISTICS},
     PRIMARY KEY (operation, is_output, position)
 ) WITHOUT ROWID;
+CREATE INDEX operand_producer ON operand (producer) WHERE producer IS NOT NULL;
 CREATE TABLE probe (operation INTEGER NOT NULL, name TEXT NOT NULL, value TEXT, PRIMARY KEY (operation, name))
     WITHOUT ROWID;
 CREATE TABLE parameter (

@@ -1,0 +1,1 @@
+"""Division by zero and by very small numbers."""

@@ -1,0 +1,1 @@
+"""Epsilons that are missing, lost in their dtype, or too large."""

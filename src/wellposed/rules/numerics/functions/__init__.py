@@ -1,0 +1,1 @@
+"""Functions outside the range in which they can be trusted."""

@@ -1,0 +1,1 @@
+"""Gradients that explode or vanish, over depth and over time."""

@@ -1,0 +1,1 @@
+"""What the range and the resolution of float16 and bfloat16 do."""
