@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wellposed.cli.messages import fail
+from wellposed.cli.errors import UsageError
 
 if TYPE_CHECKING:
     from wellposed.report import Runs
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 NAME = "report"
 HELP = "tell a recording again: on the terminal, as JSON, or as one HTML page"
 FORMATS = ("terminal", "json", "html")
-
-
-class OutputError(Exception):
-    """The report cannot go where it should; the message is one sentence for the user."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,19 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Write the report. Exit code 2, with one sentence on stderr, where a record or the output is no good."""
+    """Write the report. Raises RecordError, SettingsError or UsageError with a sentence for the user."""
     from wellposed.diagnosis import diagnose
-    from wellposed.record import Record, RecordError
+    from wellposed.record import Record
+    from wellposed.settings import load_settings
 
-    try:
-        with contextlib.ExitStack() as stack:
-            records = [stack.enter_context(Record(path)) for path in args.records]
-            if len({repr(record.meta.get("script")) for record in records}) > 1:
-                return fail("these records are of different programs; several records are told as the ranks of one run")
-            runs = [(record, diagnose(record)) for record in records]
-            _tell(runs, args.format, args.output, args.records)
-    except (RecordError, OutputError) as error:
-        return fail(error)
+    disabled = load_settings(Path.cwd()).disabled
+    with contextlib.ExitStack() as stack:
+        records = [stack.enter_context(Record(path)) for path in args.records]
+        if len({repr(record.meta.get("script")) for record in records}) > 1:
+            raise UsageError("these records are of different programs; several are told as the ranks of one run")
+        runs = [(record, diagnose(record, disabled=disabled)) for record in records]
+        _tell(runs, args.format, args.output, args.records)
     return 0
 
 
@@ -66,11 +61,11 @@ def _tell(runs: Runs, form: str, output: str | None, records: list[Path]) -> Non
     if output is None:
         _must_be_ours(target)
     if any(target.resolve() == record.resolve() for record in records):
-        raise OutputError(f"{target} is the record itself; choose another name with -o")
+        raise UsageError(f"{target} is the record itself; choose another name with -o")
     try:
         target.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror}") from error
+        raise UsageError(f"cannot write {target}: {error.strerror}") from error
     print(target)
 
 
@@ -100,4 +95,4 @@ def _must_be_ours(target: Path) -> None:
     from wellposed.report.html import is_our_page
 
     if target.exists() and not is_our_page(target):
-        raise OutputError(f"{target} exists and is no page of ours; choose another name with -o")
+        raise UsageError(f"{target} exists and is no page of ours; choose another name with -o")

@@ -344,8 +344,8 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA trusted_schema=OFF")
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.Error as error:
-        raise RecordError(f"{path} is no wellposed record: {error}") from error
+    except (sqlite3.Error, UnicodeError) as error:  # the text of an error may itself be garbled
+        raise RecordError(f"{path} is no wellposed record, or a damaged one: {error}") from error
     if application != schema.APPLICATION_ID:
         connection.close()
         raise RecordError(f"{path} is no wellposed record")
@@ -364,7 +364,7 @@ def _refuse_programs(path: Path, connection: sqlite3.Connection) -> None:
         others = connection.execute(
             "SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
         ).fetchone()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:  # the text of an error may itself be garbled
         connection.close()
         raise RecordError(f"{path} is damaged ({error})") from error
     if others:
