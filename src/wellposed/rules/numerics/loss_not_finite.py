@@ -26,12 +26,12 @@ Find the operator that made it so; failing that, stop before the update.
 import torch
 
 def compute(x, scale):
-    return (x * scale).sum()
+    return (x * scale.nan_to_num(posinf=0.0)).sum()
 
 safe = (torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0]))
 x = torch.tensor([1.0, 2.0], requires_grad=True)
 scale = torch.tensor([1.0, float("inf")])
-loss = compute(x, scale.nan_to_num(posinf=0.0))
+loss = compute(x, scale)
 loss.backward()
 ```
 """
