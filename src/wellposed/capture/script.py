@@ -79,7 +79,7 @@ def end_process(outcome: Outcome) -> int:
 
 @contextlib.contextmanager
 def launcher_imports() -> Iterator[None]:
-    """Imports as before the program ran: its folder may hold an ``html.py`` that is not the standard library's."""
+    """Imports without the program's folder: it may hold an ``html.py`` that is not the standard library's."""
     theirs = list(sys.path)
     sys.path[:] = _launcher_path
     try:
@@ -93,11 +93,11 @@ def launcher_imports() -> Iterator[None]:
 
 def _enter(first: str, argv: list[str], *, always: bool = False) -> types.ModuleType:
     """Set argv, the first entry of the import path and a fresh ``__main__``; python's safe mode adds no entry."""
-    _launcher_path[:] = sys.path
     safe = bool(sys.flags.isolated or getattr(sys.flags, "safe_path", False))
     own = {"", os.getcwd(), os.path.dirname(os.path.realpath(sys.argv[0]))}
     if not safe and sys.path and sys.path[0] in own:
         del sys.path[0]
+    _launcher_path[:] = sys.path
     if always or not safe:
         sys.path.insert(0, first)
     sys.argv = argv
