@@ -178,13 +178,15 @@ private:
     // overflow even in double.
     bool add_block(const Element *data, int64_t count, bool accept) {
         Extremes seen = extremes_;
+        seen.smallest = Lanes::no_key();
         typename Lanes::Sums sums;
         read_block(data, count, seen, sums);
         if (!add_moments(data, count, sums.sum(), sums.squares(), accept))
             return false;
-        extremes_ = seen;
         if (Lanes::any_up_to(seen.smallest, subnormal_limit_))
             count_subnormals(data, count);
+        seen.smallest = Lanes::smaller_key(seen.smallest, extremes_.smallest);
+        extremes_ = seen;
         into_.finite += count;
         return true;
     }
