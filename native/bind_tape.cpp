@@ -17,6 +17,7 @@ void bind_tape(nb::module_ &m) {
         .def("set_threads", &Tape::set_threads)
         .def("label", &Tape::label)
         .def("producer", &Tape::producer)
+        .def("site_of", &Tape::site_of)
         .def("drain", &Tape::drain, nb::arg("step"), nb::arg("call"))
         .def("discard", &Tape::discard)
         .def("forget_flow", &Tape::forget_flow)

@@ -303,6 +303,11 @@ int64_t Tape::producer(nb::handle tensor) const {
     return known ? known->operation : 0;
 }
 
+int Tape::site_of(int64_t sequence) const {
+    auto forward = forwards_.find(sequence);
+    return forward != forwards_.end() ? forward->second.site : -1;
+}
+
 OperandRow Tape::operand(const Reading &reading, bool is_output, int position) const {
     OperandRow row;
     const TensorView &view = reading.storage.view;

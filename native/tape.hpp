@@ -92,6 +92,8 @@ class Tape {
 
     // The operation that last wrote the tensor's memory; 0 when unknown.
     int64_t producer(nanobind::handle tensor) const;
+    // The site of the forward operation that made the autograd node of this sequence number; -1 when unknown.
+    int site_of(int64_t sequence) const;
     int64_t last() const { return next_ - 1; }
     int64_t pending() const { return static_cast<int64_t>(rows_.size()); }
     int last_site() const { return rows_.empty() ? -1 : rows_.back().site; }

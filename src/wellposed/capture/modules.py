@@ -125,7 +125,7 @@ class Modules:
         self._remember_making(module)
 
     def _remember_making(self, module: torch.nn.Module) -> None:
-        """The first registration names the line: later ones (``.to()``, another container) are not where it was made."""
+        """The first registration names the line; a later one, by another container, is not where it was made."""
         found = self._made_at.get(id(module))
         if found is None or found[0]() is not module:
             self._made_at[id(module)] = (weakref.ref(module), self._sites.here())

@@ -44,6 +44,7 @@ class Parameters:
         self._tracked: dict[int, _Tracked] = {}
         self._count = 0
         self._before: list[tuple[int, torch.Tensor, torch.Tensor]] = []
+        self._pending: list[tuple[Any, ...]] = []
 
     def track(self, parameters: Iterable[torch.Tensor]) -> None:
         """Enter the parameters that are new, with how they start."""
@@ -113,8 +114,6 @@ class Parameters:
         self._announce("parameter_step", rows)
         self._before, self._pending = [], []
         return math.sqrt(total) if math.isfinite(total) else total
-
-    _pending: list[tuple[Any, ...]] = []
 
 
 def statistics_row(tensor: torch.Tensor, threads: int) -> tuple[Any, ...]:

@@ -44,7 +44,7 @@ def _in_float64(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dic
     schema = getattr(func, "_schema", None)
     if schema is None or schema.is_mutable or any(part in operator_base(str(func)) for part in _RANDOM):
         return None
-    given = [each for each in _tensors([*args, *kwargs.values()])]
+    given = _tensors([*args, *kwargs.values()])
     if sum(each.numel() for each in given) > _LARGEST_REPLAY or not all(_readable(each) for each in given):
         return None
     if any(not torch.isfinite(each).all() for each in given if each.is_floating_point()):

@@ -15,8 +15,9 @@ from wellposed.capture.sites import Sites, UserFrame
 
 FORWARD, BACKWARD, OPTIMIZER = range(3)
 
+# Private names of PyTorch, looked up once: without them backward operators go by the line that called backward().
 _current_node: Callable[[], Any] = getattr(torch._C, "_current_autograd_node", lambda: None)
-_next_sequence: Callable[[], int] = getattr(torch.autograd, "_get_sequence_nr", lambda: 0)
+next_sequence: Callable[[], int] = getattr(torch.autograd, "_get_sequence_nr", lambda: 0)
 
 
 class Recorder(TorchDispatchMode):
@@ -74,7 +75,7 @@ class Recorder(TorchDispatchMode):
                 phase = self.phase if self.phase == FORWARD or not torch.is_grad_enabled() else FORWARD
                 trouble = self.tape.record(
                     func, args, kwargs, out, self.sites.here(), self.modules.current, phase, (done - begin) * 1e-9,
-                    -1, _next_sequence() - 1,
+                    -1, next_sequence() - 1,
                 )  # fmt: skip
             else:
                 # Backward operators run below the line that called backward(); what counts is the line of their
@@ -82,7 +83,7 @@ class Recorder(TorchDispatchMode):
                 site = self.sites.here(self.backward_called_at)
                 trouble = self.tape.record(
                     func, args, kwargs, out, site, -1 if site < 0 else self.modules.current, BACKWARD,
-                    (done - begin) * 1e-9, node._sequence_nr(), _next_sequence() - 1 if site >= 0 else -1,
+                    (done - begin) * 1e-9, node._sequence_nr(), next_sequence() - 1 if site >= 0 else -1,
                 )  # fmt: skip
             if trouble:
                 self._on_trouble(trouble, func, args, kwargs or {}, out)

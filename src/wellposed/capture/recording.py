@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wellposed.capture.budget import GRACE_SECONDS
 from wellposed.capture.importing import when_imported
 from wellposed.record import RecordWriter
 
@@ -33,6 +34,8 @@ class Options:
     full_steps: tuple[int, int] | None = None
     """Steps (first, last) to record in full, whatever the budget says."""
     live: bool = False
+    grace_seconds: float = GRACE_SECONDS
+    """Recording time that is free before the budget counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ class Recording:
         from wellposed.capture.session import Session
 
         torch = sys.modules["torch"]
-        self._session = Session(self.writer, self.options, self.folder, self._began, self.on_progress)
+        self._session = Session(self.writer, self.options, self.folder, self.on_progress)
         self._session.install()
         self.writer.set_meta(versions={"python": platform.python_version(), "torch": str(torch.__version__)})
 

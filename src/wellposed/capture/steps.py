@@ -27,6 +27,7 @@ class StepListener(Protocol):
     def update_begins(self, optimizer: torch.optim.Optimizer) -> None: ...
     def update_ended(self, optimizer: torch.optim.Optimizer) -> None: ...
     def update_skipped(self, scale: float) -> None: ...
+    def scale_known(self, scale: float) -> None: ...  # the scale that the next step is taken with
     def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None: ...
 
 
@@ -100,8 +101,12 @@ class StepWatch:
 
     def _wrap_scaler_update(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def update(scaler: Any, *args: Any, **kwargs: Any) -> Any:
-            if scaler.is_enabled() and not self._updated:
+            skipped = scaler.is_enabled() and not self._updated
+            if skipped:
                 self._tell(self.listener.update_skipped, float(scaler.get_scale()))
-            return original(scaler, *args, **kwargs)
+            result = original(scaler, *args, **kwargs)
+            if scaler.is_enabled() and not skipped:
+                self._tell(self.listener.scale_known, float(scaler.get_scale()))
+            return result
 
         return update
