@@ -26,7 +26,7 @@ def diagnose(record: Record, *, disabled: Iterable[str] = ()) -> Diagnosis:
 
 def rank(findings: Iterable[Finding]) -> list[Finding]:
     """One explanation for each fault, roots before their consequences, advice last, numbered from 1."""
-    best = sorted(_most_specific(findings), key=_time)
+    best = _once_a_place(sorted(_most_specific(findings), key=_time))
     advice = [each for each in best if each.role == "advice"]
     roots, consequences = _split([each for each in best if each.role != "advice"])
     roots.sort(key=lambda each: SEVERITIES.index(each.severity))
@@ -53,6 +53,16 @@ def _most_specific(findings: Iterable[Finding]) -> list[Finding]:
         if guilty not in kept or finding.specificity > kept[guilty].specificity:
             kept[guilty] = finding
     return [*kept.values(), *others]
+
+
+def _once_a_place(findings: list[Finding]) -> list[Finding]:
+    """Of one rule at one line only what it found first: its other operands, and its gradient, tell nothing new."""
+    kept: dict[tuple[object, ...], Finding] = {}
+    for finding in findings:
+        where = finding.where
+        line = (where.file, where.line) if where.line is not None else (finding.message,)
+        kept.setdefault((finding.rule, finding.role == "advice", *line), finding)
+    return list(kept.values())
 
 
 def _split(findings: list[Finding]) -> tuple[list[Finding], list[Finding]]:

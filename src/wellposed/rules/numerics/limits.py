@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,3 +48,19 @@ FORMATS: Final[dict[str, Format]] = {
 def format_of(dtype: str) -> Format:
     """The limits of `dtype`; those of float32 for dtypes that are no floating-point format (integers promote to it)."""
     return FORMATS.get(dtype, FORMATS["float32"])
+
+
+def rounded(value: float, dtype: str) -> float:
+    """What `dtype` makes of a Python number: 1e-8 is 0 in float16, 1 - 1e-8 is 1 in float32."""
+    code = {"float16": "e", "float32": "f", "bfloat16": "f"}.get(dtype)
+    if code is None or not math.isfinite(value):
+        return value
+    try:
+        packed = struct.pack(f"<{code}", value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+    if dtype == "bfloat16":
+        bits = int.from_bytes(packed, "little")
+        bits = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000
+        packed = bits.to_bytes(4, "little")
+    return float(struct.unpack(f"<{code}", packed)[0])

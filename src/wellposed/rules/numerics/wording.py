@@ -7,7 +7,7 @@ from typing import Any
 
 from wellposed.findings import Evidence, Finding, Fix, Rule, Severity
 from wellposed.findings.causes import Cause
-from wellposed.record import Operand
+from wellposed.record import Operand, Operation
 from wellposed.rules.numerics.births import Birth
 from wellposed.rules.numerics.limits import format_of
 from wellposed.rules.tracing import location
@@ -88,11 +88,12 @@ def birth_finding(
     fixes: list[Fix],
     severity: Severity = "error",
     cause: Cause | None = None,
+    at: Operation | None = None,
 ) -> Finding:
-    """A finding about a birth, at its place, resting on its operation."""
+    """A finding about a birth, resting on its operation; placed where that stands, or at the operation `at`."""
     operation = birth.operation
     return rule.finding(
-        location(operation),
+        location(at or operation),
         message,
         severity=severity,
         step=operation.step,
