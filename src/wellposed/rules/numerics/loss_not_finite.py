@@ -68,7 +68,10 @@ def check(record: Record) -> Iterator[Finding]:
         evidence.append(Evidence("loss of the step before", before[-1]))
     yield RULE.finding(
         Location(
-            file=site.file if site else None, line=site.line if site else None, function=site.function if site else None
+            file=site.file if site else None,
+            line=site.line if site else None,
+            function=(site.function or None) if site else None,
+            phase="forward",
         ),
         f"The loss of step {first.id} is {number(first.loss)}.",
         role="consequence",

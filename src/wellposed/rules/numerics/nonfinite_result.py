@@ -40,7 +40,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wellposed.findings import Finding, Fix, Rule
+from wellposed.findings import Finding, Fix, Location, Rule
 from wellposed.record import Record
 from wellposed.rules.numerics.births import original_births
 from wellposed.rules.numerics.wording import birth_finding, made, operand_evidence, overflow_evidence
@@ -54,7 +54,11 @@ RULE = Rule(
 )
 
 
+_DIVISIONS = frozenset({"div"})
+
+
 def check(record: Record) -> Iterator[Finding]:
+    yield from _found_in_graph(record)
     for birth in original_births(record):
         operation = birth.operation
         name = operation.base.lstrip("_")
@@ -71,4 +75,24 @@ def check(record: Record) -> Iterator[Finding]:
                 ),
             ],
             fixes=[Fix("keep the inputs inside the operator's domain", "x.clamp(low, high)  # before the operator")],
+        )
+
+
+def _found_in_graph(record: Record) -> Iterator[Finding]:
+    """Operators that the autograd graph pointed at, in a step that was not watched closely enough to see them run."""
+    for event in record.events("found-in-graph"):
+        operator = str(event.details.get("operator", ""))
+        site = event.site
+        yield RULE.finding(
+            Location(
+                file=site.file if site else None,
+                line=site.line if site else None,
+                function=(site.function or None) if site else None,
+                operator=operator,
+                phase="forward",
+            ),
+            f"The loss is not finite, and in its graph `{operator}` is the first to hold {event.details.get('why')}.",
+            step=event.step,
+            cause="division-by-small" if operator in _DIVISIONS else "unstable-function",
+            fixes=[Fix("see the operators of this step", f"wellposed run --steps {event.step}-{event.step} …")],
         )
