@@ -63,7 +63,7 @@ def write_broken(path: Path, **meta: object) -> Path:
                 "full" if full else "check",
                 loss=math.nan if broken else 2.0 * 0.95**step + 0.1 * math.sin(step),
                 learning_rate=1e-3,
-                gradient_norm=math.nan if step >= BROKEN_AT else 0.4 * 0.97**step * (1 + 0.2 * math.cos(3 * step)),
+                gradient_norm=0.0 if step >= BROKEN_AT else 0.4 * 0.97**step * (1 + 0.2 * math.cos(3 * step)),
                 gradient_nonfinite=64 * 64 if step >= BROKEN_AT else 0,
             )
             if full:

@@ -29,7 +29,7 @@ def lines(steps: Sequence[Step]) -> list[dict[str, Any]]:
     """The curves that have something to show: each with its points and the first step where it was not finite."""
     found = []
     for title, field, logarithmic in _LINES:
-        points = [(step.id, value) for step in steps if (value := getattr(step, field)) is not None]
+        points = [(step.id, value) for step in steps if (value := _value(step, field)) is not None]
         constant = len({value for _, value in points if math.isfinite(value)}) < 2
         if not points or (constant and field in ("learning_rate", "scale")):
             continue
@@ -41,11 +41,20 @@ def lines(steps: Sequence[Step]) -> list[dict[str, Any]]:
                 "logarithmic": logarithmic or _spans_decades(points),
                 "steps": [step for step, _ in kept],
                 "values": [_short(value) for _, value in kept],
+                "range": [steps[0].id, steps[-1].id],
                 "broken": broken,
                 "broken_text": "" if broken is None else _kind(dict(points)[broken]),
             }
         )
     return found
+
+
+def _value(step: Step, field: str) -> float | None:
+    # The norm is over the finite elements; where others are not, it says nothing.
+    if field == "gradient_norm" and step.gradient_nonfinite:
+        return math.nan
+    value: float | None = getattr(step, field)
+    return value
 
 
 def thinned(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, float]]:
@@ -66,13 +75,19 @@ def thinned(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, f
 
 def gradient_map(record: Record) -> dict[str, Any] | None:
     """Gradient rms, a row a parameter in the network's order; None where no gradient was recorded."""
-    names = {parameter.id: parameter.name for parameter in record.parameters()}
+    parameters = record.parameters()
+    total = len(parameters)
+    if len(parameters) > MOST_ROWS:
+        # Biases and scales are left out first: the matrices carry the signal over depth.
+        parameters = [each for each in parameters if len(each.shape) > 1] or parameters
+    names = {parameter.id: parameter.name for parameter in parameters}
     cells: dict[tuple[str, int], float] = {}
     for each in record.parameter_steps():
         if each.gradient is not None and each.parameter in names:
             bad = each.gradient.nonfinite > 0
             cells[names[each.parameter], each.step] = math.nan if bad else each.gradient.root_mean_square
-    return _map("gradient rms per parameter", list(dict.fromkeys(names.values())), cells)
+    title = "gradient rms per parameter" if len(parameters) == total else "gradient rms per weight matrix"
+    return _map(title, list(dict.fromkeys(names.values())), cells)
 
 
 def activation_map(record: Record) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from wellposed.report.curves import activation_map, gradient_map, lines
 from wellposed.report.merge import Runs, merge, rank_of
@@ -38,6 +38,7 @@ def to_html(runs: Runs) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["prose"] = prose
     return environment.get_template("report.html").render(
         story=make_story(runs, bars=_BARS),
         sources=annotated_sources(runs, told),
@@ -48,6 +49,14 @@ def to_html(runs: Runs) -> str:
         style_hash=_hash(style),
         script_hash=_hash(script),
     )
+
+
+def prose(text: str) -> Markup:
+    """A sentence with what stands between backticks as code; escaped."""
+    pieces = [escape(piece) for piece in text.split("`")]
+    if len(pieces) % 2 == 0:
+        return escape(text)
+    return Markup("").join(Markup(f"<code>{piece}</code>") if n % 2 else piece for n, piece in enumerate(pieces))
 
 
 def is_our_page(path: Path) -> bool:

@@ -67,7 +67,8 @@ def facts(runs: Runs) -> Facts:
         started=min(program.started for program in programs),
         steps=max(len(each) for each in steps),
         recorded_steps=max(sum(step.level == "full" for step in each) for each in steps),
-        operations=sum(program.operations for program in programs),
+        # A program that was killed never said how many ran; those that were recorded did.
+        operations=sum(max(record.program.operations, record.recorded_operations()) for record, _ in runs),
         wall_seconds=_largest([program.wall_seconds for program in programs]),
         recording_seconds=_largest([program.recording_seconds for program in programs]),
         ranks=tuple(sorted({rank_of(record, n) for n, (record, _) in enumerate(runs)})) if len(runs) > 1 else (),

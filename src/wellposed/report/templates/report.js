@@ -27,6 +27,10 @@
     return value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e");
   }
 
+  function brief(value) {
+    return human(Number(value.toPrecision(2)));
+  }
+
   // --- scales ------------------------------------------------------------------------------------------------
 
   function niceStep(span, count) {
@@ -113,15 +117,15 @@
       const { steps, values } = curve;
       svg.setAttribute("height", height + top + 24);
       const scale = verticalScale(values, curve.logarithmic, height);
-      const first = steps[0], span = Math.max(1, steps[steps.length - 1] - first);
-      const across = (step) => left + (steps.length === 1 ? inner / 2 : (step - first) / span * inner);
+      const [first, last] = curve.range, span = Math.max(1, last - first);
+      const across = (step) => left + (first === last ? inner / 2 : (step - first) / span * inner);
       for (const [value, text] of scale.ticks) {
         const y = top + scale.place(value);
         svg.append(drawn("line", { class: "axis", x1: left, x2: width - right, y1: y, y2: y }),
           drawn("text", { x: left - 8, y: y + 4, "text-anchor": "end" }, text));
       }
       svg.append(drawn("line", { class: "axis base", x1: left, x2: width - right, y1: top + height, y2: top + height }));
-      for (const tick of horizontalTicks(steps, inner)) {
+      for (const tick of horizontalTicks(curve.range, inner)) {
         svg.append(drawn("text", { x: across(tick), y: top + height + 18, "text-anchor": "middle" }, tick.toLocaleString("en")));
       }
       if (curve.broken !== null) {
@@ -204,9 +208,9 @@
           }
           else if (value === 0) svg.append(drawn("rect", { class: "cell-zero", ...box }));
           else svg.append(drawn("rect", { class: "cell", "fill-opacity": strength(value).toFixed(3), ...box }));
-          if (wide > 52 && typeof value === "number") {
+          if (wide > 46 && map.rows.length <= 20 && typeof value === "number") {
             const strong = value > 0 && strength(value) > 0.55;
-            svg.append(drawn("text", { class: strong ? "in-cell strong" : "in-cell", x: labels + (x + 0.5) * wide, y: y * tall + tall / 2 + 3.5 }, human(value)));
+            svg.append(drawn("text", { class: strong ? "in-cell strong" : "in-cell", x: labels + (x + 0.5) * wide, y: y * tall + tall / 2 + 3.5 }, brief(value)));
           }
         });
       });
