@@ -1,1 +1,26 @@
-"""wellposed: is your program well posed?"""
+"""wellposed: is your program well posed?
+
+``wellposed run train.py`` records an unmodified PyTorch program and names where its numbers break. In a notebook or a
+training loop, ``with wellposed.watch(model, optimizer) as w:`` does the same for a stretch of code, and
+``wellposed.audit(model, batch, loss_fn)`` probes a model once without training it.
+
+Importing this package is cheap: PyTorch is loaded when one of these is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wellposed.capture.watch import Watch, audit, watch
+
+__version__ = "0.1.0"
+__all__ = ["Watch", "__version__", "audit", "watch"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Watch", "audit", "watch"):
+        from wellposed.capture import watch as module
+
+        return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -30,10 +30,13 @@ class Budget:
     full_steps: tuple[int, int] | None = None
     """Steps (first, last) that the user wants in full."""
     grace_seconds: float = GRACE_SECONDS
-    _next_full: float = float(FULL_AT_FIRST)
+    full_at_first: int = FULL_AT_FIRST
+    watches_operators: bool = True
+    """Whether steps between the full ones have every operator's output checked; else only the outputs of modules."""
+    _next_full: float = 0.0
     _trouble_until: int = -1
     _full_cost: float = 0.0
-    _check_cost: float = 0.0
+    _between_cost: float = 0.0
 
     def level(self, step: int, call: int, elapsed: float, spent: float) -> Level:
         """The level for the stretch that begins.
@@ -45,13 +48,16 @@ class Budget:
         if step <= self._trouble_until and call < FULL_CALLS_AT_FIRST:
             return "full"
         room = self._room(elapsed, spent)
-        if step < FULL_AT_FIRST and call < FULL_CALLS_AT_FIRST:
+        if step < self.full_at_first and call < FULL_CALLS_AT_FIRST:
             return "full"
-        due = step >= self._next_full if call == 0 else call >= self._next_full and step < FULL_AT_FIRST
+        place = step if call == 0 else call
+        due = place >= self._next_full and (call == 0 or step < self.full_at_first)
         if due and room >= self._full_cost:
-            self._next_full = max(self._next_full + 1, (step if call == 0 else call) * GROWTH)
+            self._next_full = max(self._next_full + 1, place * GROWTH)
             return "full"
-        return "check" if room >= self._check_cost else "off"
+        if room < self._between_cost:
+            return "off"
+        return "check" if self.watches_operators else "modules"
 
     def trouble(self, step: int) -> None:
         """An operator made a NaN or an infinity in `step`: what follows is recorded in full for a while."""
@@ -61,8 +67,8 @@ class Budget:
         """A stretch at `level` cost this much recording time."""
         if level == "full":
             self._full_cost = seconds if not self._full_cost else 0.5 * (self._full_cost + seconds)
-        elif level == "check":
-            self._check_cost = seconds if not self._check_cost else 0.5 * (self._check_cost + seconds)
+        elif level != "off":
+            self._between_cost = seconds if not self._between_cost else 0.5 * (self._between_cost + seconds)
 
     def _room(self, elapsed: float, spent: float) -> float:
         if self.share is None:

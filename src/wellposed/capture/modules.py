@@ -26,6 +26,8 @@ class Modules:
         """Number of the innermost running module; -1 outside any."""
         self.on_outermost: Callable[[], None] = lambda: None
         """Called when a module is entered from outside any module."""
+        self.on_output: Callable[[int, torch.Tensor], None] | None = None
+        """Called with a module's number and its (first) output, where somebody wants it."""
         self._stack: list[int] = []
         self._numbers: dict[str, int] = {}
         self._known: dict[int, tuple[weakref.ref[torch.nn.Module], int]] = {}
@@ -102,9 +104,14 @@ class Modules:
         self._stack.append(self.current)
         self.current = self._number(module)
 
-    def _leave(self, _module: torch.nn.Module, _args: Any, _output: Any) -> None:
-        if self._stack and not torch.compiler.is_compiling():
-            self.current = self._stack.pop()
+    def _leave(self, _module: torch.nn.Module, _args: Any, output: Any) -> None:
+        if not self._stack or torch.compiler.is_compiling():
+            return
+        if self.on_output is not None:
+            first = output if isinstance(output, torch.Tensor) else _first_tensor(output)
+            if first is not None:
+                self.on_output(self.current, first)
+        self.current = self._stack.pop()
 
     def running(self) -> bool:
         return bool(self._stack)
@@ -129,3 +136,9 @@ class Modules:
         found = self._made_at.get(id(module))
         if found is None or found[0]() is not module:
             self._made_at[id(module)] = (weakref.ref(module), self._sites.here())
+
+
+def _first_tensor(output: Any) -> torch.Tensor | None:
+    """The first tensor of a module's output, where that is a tuple, a list or a mapping."""
+    values = output.values() if isinstance(output, dict) else output if isinstance(output, (list, tuple)) else ()
+    return next((each for each in values if isinstance(each, torch.Tensor)), None)

@@ -10,17 +10,19 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wellposed.capture.budget import GRACE_SECONDS
+from wellposed.capture.budget import FULL_AT_FIRST, GRACE_SECONDS
 from wellposed.capture.importing import when_imported
 from wellposed.record import RecordWriter
 
 if TYPE_CHECKING:
+    import torch
+
     from wellposed.capture.session import Session
 
 
@@ -36,6 +38,10 @@ class Options:
     live: bool = False
     grace_seconds: float = GRACE_SECONDS
     """Recording time that is free before the budget counts."""
+    full_at_first: int = FULL_AT_FIRST
+    """Steps recorded in full at the start."""
+    watches_operators: bool = True
+    """Whether every operator's output is checked between the full steps; else only the outputs of modules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,11 @@ class Recording:
         disarm = when_imported("torch", self._begin_session)
         if callable(disarm):
             self._disarm = disarm
+
+    def adopt(self, *models: torch.nn.Module, optimizers: Iterable[torch.optim.Optimizer] = ()) -> None:
+        """Learn of models and optimizers that were made before recording began; PyTorch is imported by then."""
+        if self._session is not None:
+            self._session.adopt(models, optimizers)
 
     def stop(self, exit_code: int | None, error: str | None) -> None:
         """Take the hooks away, write what is left and close the file."""

@@ -10,20 +10,21 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
 from wellposed import _native
+from wellposed.capture.alarm import Alarm
 from wellposed.capture.budget import Budget
 from wellposed.capture.graph_walk import find_in_graph
 from wellposed.capture.modules import Modules
 from wellposed.capture.notes import Notes
 from wellposed.capture.operators import Operators
 from wellposed.capture.overhead import Overhead
-from wellposed.capture.parameters import Parameters
+from wellposed.capture.parameters import Parameters, statistics_row
 from wellposed.capture.patches import Patches, force_eager
 from wellposed.capture.probes import probe
 from wellposed.capture.recorder import FORWARD, OPTIMIZER, Recorder, next_sequence
@@ -54,12 +55,18 @@ class Session:
         self._notes = Notes(writer, folder)
         self._operators = Operators(lambda row: writer.add("operator", [row]))
         self._modules = Modules(self._notes.sites, lambda row: writer.add("module", [row]))
-        threads = torch.get_num_threads()
+        threads = self._threads = torch.get_num_threads()
         self._parameters = Parameters(self._modules, writer.add, threads)
         self._tape = _native.Tape(torch.Tensor, self._operators.describe, threads)
         self._recorder = Recorder(self._tape, self._notes.sites, self._modules, self._trouble, self._fail)
         self._overhead = Overhead(self._recorder)
-        budget = Budget(options.budget, options.full_steps, grace_seconds=options.grace_seconds)
+        budget = Budget(
+            options.budget,
+            options.full_steps,
+            grace_seconds=options.grace_seconds,
+            full_at_first=options.full_at_first,
+            watches_operators=options.watches_operators,
+        )
         self._stretches = Stretches(self._recorder, self._tape, budget, writer, self._overhead, self._parameters.labels)
         self._patches = Patches()
         self._steps = StepWatch(self, self._patches, self._fail)
@@ -77,6 +84,7 @@ class Session:
         self._full_sequence_at_begin = 0
         self._looked: Counter[object] = Counter()
         self._troubles = 0
+        self._loss_alarm, self._gradient_alarm = Alarm(), Alarm()
 
     # Installing and closing
 
@@ -87,10 +95,14 @@ class Session:
         os.register_at_fork(after_in_child=self._die)
         self._begin_stretch()
 
-    def adopt(self, model: torch.nn.Module) -> None:
-        """Learn the names of a model that was built before recording began."""
-        self._modules.adopt(model)
-        self._parameters.track(model.parameters())
+    def adopt(self, models: Iterable[torch.nn.Module], optimizers: Iterable[torch.optim.Optimizer]) -> None:
+        """Learn of models and optimizers that were made before recording began."""
+        with self._overhead.own_work():
+            for model in models:
+                self._modules.adopt(model)
+                self._parameters.track(model.parameters())
+        for optimizer in optimizers:
+            self.optimizer_made(optimizer)
 
     def close(self) -> dict[str, Any]:
         """Write what is left, take the hooks away, and return what the record's meta table should hold."""
@@ -150,6 +162,8 @@ class Session:
                 self._facts["loss_operation"] = self._tape.producer(loss) or None
                 if not math.isfinite(value):
                     self._loss_is_not_finite(loss, value)
+                elif self._loss_alarm.suspicious(abs(value)) and self._look("loss"):
+                    self._stretches.escalate()
 
     def gradient_begins(self) -> None:
         """torch.autograd.grad: backward operators, but no end of a step."""
@@ -182,7 +196,8 @@ class Session:
             norm = self._parameters.gradients(parameters, self._step, write=self._stretches.level == "full")
             self._facts["gradient_norm"] = norm.norm
             self._facts["gradient_nonfinite"] = norm.nonfinite
-            if norm.nonfinite and self._look("gradient"):
+            suspicious = self._gradient_alarm.suspicious(norm.norm)
+            if (norm.nonfinite or suspicious) and self._look("gradient"):
                 self._stretches.escalate()
 
     def update_ended(self, _optimizer: torch.optim.Optimizer) -> None:
@@ -216,9 +231,10 @@ class Session:
 
     def _begin_stretch(self) -> None:
         self._stretches.begin(self._step, self._call)
+        self._modules.on_output = self._module_output if self._stretches.level == "modules" else None
         if self._call == 0:
             self._sequence_at_begin = next_sequence()
-            if self._stretches.level != "off":
+            if self._stretches.level in ("check", "full"):
                 self._full_sequence_at_begin = self._sequence_at_begin
 
     def _end_step(self) -> None:
@@ -269,13 +285,22 @@ class Session:
         self._writer.add("probe", [(operation, name, json.dumps(value)) for name, value in facts.items()])
         self._stretches.escalate()
 
+    def _module_output(self, module: int, output: torch.Tensor) -> None:
+        """A module has run in a step whose operators nobody watches."""
+        with self._overhead.own_work():
+            row = statistics_row(output, self._threads)
+            self._writer.add("module_step", [(self._step, module, *row)])
+            if row[0] is not None and row[1] + row[2] + row[3] and self._look("module"):
+                self._notes.event(self._step, "nonfinite-module-output", {"module": module}, once=True)
+                self._stretches.escalate()
+
     def _loss_is_not_finite(self, loss: torch.Tensor, value: float) -> None:
         if not self._look("loss"):
             return
         site = self._notes.sites.here()
         details = {"loss": str(value), "level": self._stretches.level}
         self._notes.event(self._step, "nonfinite-loss", details, site, once=True)
-        if self._stretches.level == "off":
+        if self._stretches.level in ("off", "modules"):
             found = find_in_graph(loss)
             if found is not None:
                 # Steps make their autograd nodes in the same order: the place in a recorded step tells the line.

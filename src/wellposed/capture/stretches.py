@@ -18,7 +18,7 @@ from wellposed.capture.recorder import Recorder
 from wellposed.record import Level, RecordWriter
 
 _TAPE_LEVEL = {"check": 1, "full": 2}
-_ORDER: Sequence[Level] = ("off", "check", "full")
+_ORDER: Sequence[Level] = ("off", "modules", "check", "full")
 
 
 class Stretches:
@@ -83,7 +83,7 @@ class Stretches:
 
     def _set(self, level: Level) -> None:
         self.level = level
-        if level == "off":
+        if level in ("off", "modules"):
             self.leave()
             return
         self._tape.set_level(_TAPE_LEVEL[level])

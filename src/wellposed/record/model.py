@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Phase = Literal["forward", "backward", "optimizer"]
-Level = Literal["full", "check", "off"]
-"""How closely a unit was watched: every operator with statistics; every output checked for NaN and infinities, with
-rows only where trouble showed; or loss and gradients alone."""
+Level = Literal["full", "check", "modules", "off"]
+"""How closely a stretch was watched: every operator with statistics; every output checked for NaN and infinities, with
+rows only where trouble showed; the outputs of modules alone; or loss and gradients alone."""
 
 PHASES: tuple[Phase, ...] = ("forward", "backward", "optimizer")
 
@@ -196,6 +196,16 @@ class ParameterStep:
     weight_rms: float | None
     update_ratio: float | None
     """Euclidean norm of the update over that of the weights; None where not measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleStep:
+    """The output of a module at one step, where no operators were recorded."""
+
+    step: int
+    module: str
+    """Dotted path, as in `Operation.module`."""
+    output: Statistics
 
 
 @dataclass(frozen=True, slots=True)

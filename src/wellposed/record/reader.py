@@ -17,6 +17,7 @@ from wellposed.record.columns import to_integer, to_number, to_object, to_operan
 from wellposed.record.model import (
     PHASES,
     Event,
+    ModuleStep,
     Operand,
     Operation,
     Parameter,
@@ -167,6 +168,21 @@ class Record:
             )
             for row in rows
         ]
+
+    @_guarded
+    def module_steps(self, step: int | None = None) -> list[ModuleStep]:
+        where, values = _conditions(step=step)
+        rows = self._connection.execute(
+            f"SELECT {','.join(schema.COLUMNS['module_step'])} FROM module_step {where} ORDER BY step, module", values
+        )
+        paths = self._module_paths
+        read = ((int(row[0]), paths.get(row[1], ""), to_statistics(row[2:])) for row in rows)
+        return [ModuleStep(step, module, output) for step, module, output in read if output is not None]
+
+    @_guarded
+    def gradient_steps(self) -> list[int]:
+        """The steps at which parameters were measured, in order; cheap beside reading the measurements."""
+        return [int(row[0]) for row in self._connection.execute("SELECT DISTINCT step FROM parameter_step ORDER BY 1")]
 
     @_guarded
     def events(self, *kinds: str) -> list[Event]:

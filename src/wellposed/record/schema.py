@@ -54,6 +54,10 @@ CREATE TABLE parameter_step (
     step INTEGER NOT NULL, parameter INTEGER NOT NULL, weight_rms REAL, update_ratio REAL, {_STATISTICS},
     PRIMARY KEY (step, parameter)
 ) WITHOUT ROWID;
+CREATE TABLE module_step (
+    step INTEGER NOT NULL, module INTEGER NOT NULL, {_STATISTICS},
+    PRIMARY KEY (step, module)
+) WITHOUT ROWID;
 CREATE TABLE event (
     id INTEGER PRIMARY KEY, step INTEGER NOT NULL, kind TEXT NOT NULL, site INTEGER, details TEXT
 );
@@ -82,6 +86,7 @@ COLUMNS = {
         "id", "name", "shape", "dtype", "module", "fan_in", "fan_out", "site", *STATISTICS_COLUMNS,
     ),
     "parameter_step": ("step", "parameter", "weight_rms", "update_ratio", *STATISTICS_COLUMNS),
+    "module_step": ("step", "module", *STATISTICS_COLUMNS),
     "event": ("id", "step", "kind", "site", "details"),
 }  # fmt: skip
 """The columns of each table that the writer fills, in order."""

@@ -72,5 +72,12 @@ def check(record: Record) -> Iterator[Finding]:
         role="consequence",
         step=first.id,
         evidence=[Evidence("gradient elements that are not finite", first.gradient_nonfinite or 0)],
-        fixes=[Fix("look before the update", "if all(torch.isfinite(p.grad).all() for p in model.parameters()): ...")],
+        fixes=[
+            *(
+                []
+                if spoiled
+                else [Fix("see the operators of this step", f"wellposed run --steps {first.id}-{first.id} …")]
+            ),
+            Fix("look before the update", "if all(torch.isfinite(p.grad).all() for p in model.parameters()): ..."),
+        ],
     )

@@ -1,0 +1,158 @@
+"""The library face: record a stretch of a running program, or probe a model once without training it."""
+
+from __future__ import annotations
+
+import copy
+import io
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+
+from wellposed.capture.budget import FULL_AT_FIRST
+from wellposed.capture.recording import Options, Recording
+from wellposed.diagnosis import Diagnosis, diagnose
+from wellposed.record import Record
+
+_Optimizers = torch.optim.Optimizer | Iterable[torch.optim.Optimizer] | None
+
+
+class Watch:
+    """What ``wellposed.watch`` gives: a recording that lasts as long as the ``with`` block.
+
+    Afterwards `diagnosis` and `record` tell what was seen.
+    """
+
+    def __init__(self, model: torch.nn.Module | None, optimizers: _Optimizers, path: Path, options: Options):
+        self.path = path
+        """Where the record is; readable while the block still runs."""
+        self._models = [] if model is None else [model]
+        single = isinstance(optimizers, torch.optim.Optimizer)
+        self._optimizers: list[torch.optim.Optimizer] = [optimizers] if single else list(optimizers or ())  # type: ignore[list-item, arg-type]
+        self._options = options
+        self._recording: Recording | None = None
+        self._diagnosis: Diagnosis | None = None
+
+    def __enter__(self) -> Watch:
+        folder = str(Path.cwd())
+        meta = {"argv": ["wellposed.watch"], "script": f"watch:{folder}", "folder": folder}
+        self._recording = Recording(self.path, self._options, meta)
+        self._recording.start()
+        self._recording.adopt(*self._models, optimizers=self._optimizers)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        assert self._recording is not None
+        last = f"{kind.__name__}: {error}" if kind is not None else None
+        self._recording.stop(0 if kind is None else 1, last)
+
+    @property
+    def record(self) -> Record:
+        """The record, opened for reading. Raises RecordError before the block was entered."""
+        return Record(self.path)
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """The diagnosis, made once the block has ended."""
+        if self._diagnosis is None:
+            with self.record as record:
+                self._diagnosis = diagnose(record)
+        return self._diagnosis
+
+    def report(self) -> str:
+        """The report as plain text, for a notebook or a log."""
+        from wellposed.report.terminal import print_report
+
+        text = io.StringIO()
+        with self.record as record:
+            print_report([(record, self.diagnosis)], text)
+        return text.getvalue()
+
+
+def watch(
+    model: torch.nn.Module | None = None,
+    optimizer: _Optimizers = None,
+    *,
+    path: str | Path | None = None,
+    budget: float | None = 0.03,
+    max_bytes: int | None = 500_000_000,
+    operators: bool = False,
+) -> Watch:
+    """Record what runs inside a ``with`` block: in a notebook, or for good in a training loop.
+
+    `model` and `optimizer` (one or several) are those made before the block; what is made inside is found by itself.
+    `budget` is the time that recording may add, as a share of the program's own (None: no limit). Between the steps
+    that are recorded in full only the outputs of modules, the loss and the gradients are looked at, unless `operators`
+    asks for every operator. `path` is where the record goes (default: a temporary file).
+
+    Raises RecordExistsError where `path` holds anything but a record of this folder's.
+    """
+    chosen = Path(path) if path is not None else Path(tempfile.mkdtemp(prefix="wellposed-")) / "watch.wellposed"
+    options = Options(
+        budget=budget,
+        max_bytes=max_bytes,
+        grace_seconds=1.0,
+        full_at_first=FULL_AT_FIRST if operators else 1,
+        watches_operators=operators,
+    )
+    return Watch(model, optimizer, chosen, options)
+
+
+def audit(
+    model: torch.nn.Module,
+    batch: Any,
+    loss_fn: Callable[..., torch.Tensor] | None = None,
+    *,
+    path: str | Path | None = None,
+) -> Watch:
+    """One forward and backward pass on `batch`, recorded in full, without training.
+
+    `batch` is what the model is called with: a mapping (keyword arguments), or a tuple or list whose last element is
+    the target where `loss_fn` is given, else a single input. `loss_fn(output, target)` gives a scalar; without it the
+    model's output must be the loss, or hold it as ``.loss`` or ``["loss"]``.
+
+    The model is left as it was: gradients, buffers (running statistics) and the random state are put back.
+    Raises ValueError where no scalar loss comes out.
+    """
+    watched = watch(model, path=path, budget=None, operators=True)
+    gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
+    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    devices = {parameter.device for parameter in model.parameters() if parameter.device.type == "cuda"}
+    with torch.random.fork_rng(devices=[device.index or 0 for device in devices]):
+        try:
+            with watched, torch.enable_grad():
+                for parameter, _ in gradients:
+                    parameter.grad = None
+                _loss(model, batch, loss_fn).backward()
+        finally:
+            with torch.no_grad():
+                for buffer, before in buffers:
+                    buffer.copy_(before)
+            for parameter, gradient in gradients:
+                parameter.grad = gradient
+    return watched
+
+
+def _loss(model: torch.nn.Module, batch: Any, loss_fn: Callable[..., torch.Tensor] | None) -> torch.Tensor:
+    target: Any = None
+    if isinstance(batch, Mapping):
+        output = model(**copy.copy(batch))
+    elif isinstance(batch, Sequence) and not isinstance(batch, (str, bytes)):
+        inputs = list(batch)
+        if loss_fn is not None:
+            target = inputs.pop()
+        output = model(*inputs)
+    else:
+        output = model(batch)
+    if loss_fn is not None:
+        loss = loss_fn(output) if target is None else loss_fn(output, target)
+    elif isinstance(output, torch.Tensor):
+        loss = output
+    else:
+        loss = output["loss"] if isinstance(output, Mapping) else getattr(output, "loss", None)
+    if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+        raise ValueError("audit needs a scalar loss: give a loss_fn, or a batch with which the model returns its loss")
+    return loss
