@@ -9,6 +9,7 @@ from tests.report.conftest import BROKEN_AT
 from wellposed.findings import Finding, Location
 from wellposed.record import Record
 from wellposed.report.curves import activation_map, gradient_map, lines, thinned
+from wellposed.report.html import prose
 from wellposed.report.merge import merge
 from wellposed.report.operations import chosen, operations_table
 from wellposed.report.sources import annotated_sources
@@ -59,6 +60,7 @@ def test_big_maps_are_thinned_and_keep_the_first_broken_step(tmp_path):
     with RecordBuilder(tmp_path / "big.wellposed") as record:
         parameters = [record.parameter(f"p{n}") for n in range(200)]
         for step in range(0, 2000, 5):
+            record.step(step, gradient_nonfinite=200 if step >= 1985 else 0)
             for parameter in parameters:
                 record.gradient(step, parameter, statistics(nan=int(step >= 1985)))
     found = gradient_map(Record(tmp_path / "big.wellposed"))
@@ -68,6 +70,22 @@ def test_big_maps_are_thinned_and_keep_the_first_broken_step(tmp_path):
     assert found["broken"] == 1985
     assert 1985 in found["steps"]
     assert (found["all_rows"], found["all_steps"]) == (200, 400)
+
+
+def test_many_parameters_leave_out_biases_first(tmp_path):
+    with RecordBuilder(tmp_path / "wide.wellposed") as record:
+        for n in range(60):
+            record.gradient(0, record.parameter(f"{n}.weight"), statistics())
+            record.gradient(0, record.parameter(f"{n}.bias", (8,)), statistics())
+    found = gradient_map(Record(tmp_path / "wide.wellposed"))
+
+    assert found["title"] == "gradient rms per weight matrix"
+    assert found["rows"] == [f"{n}.weight" for n in range(60)]
+
+
+def test_a_sentence_shows_its_code_and_escapes_it():
+    assert prose("use `a < b` here") == "use <code>a &lt; b</code> here"
+    assert prose("an odd ` tick & more") == "an odd ` tick &amp; more"
 
 
 def test_too_many_operations_keep_those_around_trouble(tmp_path):

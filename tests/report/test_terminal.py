@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 
+from tests.records import RecordBuilder
+from tests.report.conftest import write_healthy
+from wellposed.diagnosis import Diagnosis
 from wellposed.findings import Series
+from wellposed.record import Record
 from wellposed.report import make_story
 from wellposed.report.bars import picture
 from wellposed.report.terminal import print_report, render
@@ -46,6 +50,22 @@ def test_a_healthy_run_says_so_and_what_was_checked(healthy):
     assert lines[0] == "✓ healthy: nothing wrong in 3 steps"
     assert "3 steps, 48,211 operators watched; 9.1 s, 0.8 s of it recording" in lines[1]
     assert len([line for line in lines if line]) <= 3
+
+
+def test_a_killed_program_is_told_from_what_was_recorded(tmp_path):
+    path = write_healthy(tmp_path / "killed.wellposed", exit_code=None, operations=0, wall_seconds=None)
+
+    text = shown([(Record(path), Diagnosis(()))])
+
+    assert "1 operator watched" in text
+    assert "still running, or was" in text
+
+
+def test_an_empty_record_is_not_called_healthy(tmp_path):
+    with RecordBuilder(tmp_path / "empty.wellposed", operations=0):
+        pass
+
+    assert "nothing to judge" in shown([(Record(tmp_path / "empty.wellposed"), Diagnosis(()))]).splitlines()[0]
 
 
 def test_it_fits_eighty_columns(broken):

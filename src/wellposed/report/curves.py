@@ -81,13 +81,18 @@ def gradient_map(record: Record) -> dict[str, Any] | None:
         # Biases and scales are left out first: the matrices carry the signal over depth.
         parameters = [each for each in parameters if len(each.shape) > 1] or parameters
     names = {parameter.id: parameter.name for parameter in parameters}
+    measured = record.gradient_steps()
+    known = set(measured)
+    broken = [step.id for step in record.steps() if step.gradient_nonfinite and step.id in known][:1]
     cells: dict[tuple[str, int], float] = {}
-    for each in record.parameter_steps():
-        if each.gradient is not None and each.parameter in names:
-            bad = each.gradient.nonfinite > 0
-            cells[names[each.parameter], each.step] = math.nan if bad else each.gradient.root_mean_square
+    # Only the steps that are drawn are read: a long run has millions of rows.
+    for step in sorted({*_evenly(measured, MOST_COLUMNS), *broken}):
+        for each in record.parameter_steps(step=step):
+            if each.gradient is not None and each.parameter in names:
+                bad = each.gradient.nonfinite > 0
+                cells[names[each.parameter], step] = math.nan if bad else each.gradient.root_mean_square
     title = "gradient rms per parameter" if len(parameters) == total else "gradient rms per weight matrix"
-    return _map(title, list(dict.fromkeys(names.values())), cells)
+    return _map(title, list(dict.fromkeys(names.values())), cells, len(measured))
 
 
 def activation_map(record: Record) -> dict[str, Any] | None:
@@ -100,7 +105,9 @@ def activation_map(record: Record) -> dict[str, Any] | None:
     return _map("output rms per module", list(order), cells)
 
 
-def _map(title: str, rows: list[str], cells: dict[tuple[str, int], float]) -> dict[str, Any] | None:
+def _map(
+    title: str, rows: list[str], cells: dict[tuple[str, int], float], all_steps: int | None = None
+) -> dict[str, Any] | None:
     present = {row for row, _ in cells}
     rows = [row for row in rows if row in present]
     steps = sorted({step for _, step in cells})
@@ -108,13 +115,13 @@ def _map(title: str, rows: list[str], cells: dict[tuple[str, int], float]) -> di
         return None
     broken = [step for step in steps if any(_is_broken(cells.get((row, step))) for row in rows)][:1]
     kept_rows = _evenly(rows, MOST_ROWS)
-    kept_steps = sorted({*_evenly(steps, MOST_COLUMNS), *broken})
+    kept_steps = sorted({*_evenly(steps, MOST_COLUMNS + 1), *broken})
     return {
         "title": title,
         "rows": [plain(row, 120) for row in kept_rows],
         "all_rows": len(rows),
         "steps": kept_steps,
-        "all_steps": len(steps),
+        "all_steps": len(steps) if all_steps is None else all_steps,
         # "x" is a value that is not finite, null one that was not recorded.
         "cells": [[_cell(cells.get((row, step))) for step in kept_steps] for row in kept_rows],
         "broken": broken[0] if broken else None,
