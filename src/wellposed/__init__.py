@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wellposed.capture.watch import Watch, audit, watch
+    from wellposed.integrations.pytorch import Watch, audit, watch
 
 __version__ = "0.1.0"
 __all__ = ["Watch", "__version__", "audit", "watch"]
@@ -20,7 +20,7 @@ __all__ = ["Watch", "__version__", "audit", "watch"]
 
 def __getattr__(name: str) -> Any:
     if name in ("Watch", "audit", "watch"):
-        from wellposed.capture import watch as module
+        from wellposed.integrations import pytorch as module
 
         return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

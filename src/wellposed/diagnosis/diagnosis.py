@@ -12,6 +12,8 @@ class Diagnosis:
     """Roots come first, most serious first; then consequences in order of time; then advice."""
 
     findings: tuple[Finding, ...]
+    failed_rules: tuple[str, ...] = ()
+    """Rules that could not cope with the record; what they look for was not looked for."""
 
     @property
     def roots(self) -> tuple[Finding, ...]:

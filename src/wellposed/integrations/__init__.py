@@ -1,0 +1,1 @@
+"""Faces for code that calls us: one file a framework."""
