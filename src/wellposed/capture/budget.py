@@ -34,6 +34,8 @@ class Budget:
     watches_operators: bool = True
     """Whether steps between the full ones have every operator's output checked; else only the outputs of modules."""
     _next_full: float = 0.0
+    _next_full_call: float = 0.0
+    _last_full: int = -1
     _trouble_until: int = -1
     _full_cost: float = 0.0
     _between_cost: float = 0.0
@@ -43,6 +45,8 @@ class Budget:
 
         `elapsed` and `spent` are seconds since the program began: all of them, and those that went into recording.
         """
+        if call == 0:
+            self._next_full_call = 0.0
         if self.full_steps is not None and self.full_steps[0] <= step <= self.full_steps[1]:
             return "full"
         if step <= self._trouble_until and call < FULL_CALLS_AT_FIRST:
@@ -50,10 +54,8 @@ class Budget:
         room = self._room(elapsed, spent)
         if step < self.full_at_first and call < FULL_CALLS_AT_FIRST:
             return "full"
-        place = step if call == 0 else call
-        due = place >= self._next_full and (call == 0 or step < self.full_at_first)
-        if due and room >= self._full_cost:
-            self._next_full = max(self._next_full + 1, place * GROWTH)
+        if self._due(step, call) and room >= self._full_cost:
+            self._count(step, call)
             return "full"
         if room < self._between_cost:
             return "off"
@@ -69,6 +71,21 @@ class Budget:
             self._full_cost = seconds if not self._full_cost else 0.5 * (self._full_cost + seconds)
         elif level != "off":
             self._between_cost = seconds if not self._between_cost else 0.5 * (self._between_cost + seconds)
+
+    def _due(self, step: int, call: int) -> bool:
+        if call == 0:
+            return step >= self._next_full
+        if step < self.full_at_first:
+            return call >= self._next_full_call
+        # A teacher or a target network that is asked inside a step belongs to it.
+        return step == self._last_full and call < FULL_CALLS_AT_FIRST
+
+    def _count(self, step: int, call: int) -> None:
+        if call == 0:
+            self._last_full = step
+            self._next_full = max(self._next_full + 1, step * GROWTH)
+        else:
+            self._next_full_call = max(self._next_full_call + 1, call * GROWTH)
 
     def _room(self, elapsed: float, spent: float) -> float:
         if self.share is None:
