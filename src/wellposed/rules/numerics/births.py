@@ -151,7 +151,7 @@ def _judge(
                 put_aside = put_aside or consumer
             elif consumer.base not in SQUASHING or _positive(operation):
                 absorbed = absorbed or consumer
-        elif made_nonfinite(consumer) and not record.consumers(consumer.id):
+        elif made_nonfinite(consumer) and all(each.is_view for each in record.consumers(consumer.id)):
             kept = True
     if step is not None and operation.id == step.loss_operation:
         reaches_loss = True

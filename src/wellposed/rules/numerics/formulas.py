@@ -11,7 +11,7 @@ from wellposed.rules.tracing import SAME_VALUES, origin, producer
 
 SHIFTED = SAME_VALUES | {"add", "sub", "rsub", "neg", "mul", "div", "reciprocal", "clamp", "clamp_min", "clamp_max"}
 """Operators between a function and the argument of the next in a formula such as ``log(1 - sigmoid(x) + eps)``."""
-SUMMED = SAME_VALUES | {"sum", "mean", "cumsum", "add", "mul", "div", "index", "diagonal", "gather"}
+SUMMED = SAME_VALUES | {"sum", "mean", "cumsum", "add", "sub", "mul", "div", "index", "diagonal", "gather"}
 """Operators between an exponential and the sum over exponentials, or what is done with that sum."""
 ELEMENTWISE = SHIFTED | {"pow", "sqrt", "rsqrt", "exp", "log", "atan", "tanh", "sigmoid", "sin", "cos", "acos", "atanh"}
 EXPONENTIALS = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})

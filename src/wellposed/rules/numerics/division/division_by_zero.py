@@ -41,9 +41,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wellposed.findings import Finding, Fix, Rule
+from wellposed.findings import Evidence, Finding, Fix, Rule
 from wellposed.record import Operand, Record
 from wellposed.rules.numerics.births import Birth, original_births
+from wellposed.rules.numerics.formulas import DIVISIONS, divisor, scalar, subject
 from wellposed.rules.numerics.wording import birth_finding, made, operand_evidence
 from wellposed.rules.tracing import origin
 
@@ -54,24 +55,28 @@ RULE = Rule(
     summary="something is divided by exactly zero",
 )
 
-DIVISIONS = frozenset({"div", "true_divide", "divide", "reciprocal", "rsqrt", "pow", "remainder", "fmod"})
-
 
 def check(record: Record) -> Iterator[Finding]:
     for birth in original_births(record):
-        denominator = zero_denominator(birth)
-        if denominator is None:
-            continue
-        source = origin(record, denominator)
-        what = _kind_of_denominator(source.base if source else "")
         backward = birth.operation.phase == "backward"
-        forward = record.operation(birth.operation.forward) if birth.operation.forward else None
-        subject = f"The gradient of `{forward.base}`" if backward and forward else "A division"
+        divided = subject(record, birth)
+        if divided.base not in DIVISIONS or (divided.base == "pow" and divisor(divided) is None):
+            continue  # the derivative of another function: a rule of its own knows that better
+        if scalar(birth.operation, "other") == 0.0:
+            what, evidence = "a number", [Evidence("denominator", 0.0)]
+        else:
+            denominator = zero_denominator(birth)
+            if denominator is None:
+                continue
+            source = origin(record, denominator)
+            what = _kind_of_denominator(source.base if source else "")
+            evidence = operand_evidence(denominator, "denominator")
+        subject_words = f"The gradient of `{divided.base}`" if backward else "A division"
         yield birth_finding(
             RULE,
             birth,
-            f"{subject} divides by {what} that is exactly 0: {made(birth)} results.",
-            evidence=operand_evidence(denominator, "denominator"),
+            f"{subject_words} divides by {what} that is exactly 0: {made(birth)} results.",
+            evidence=evidence,
             fixes=[
                 Fix("bound a count", "x / n.clamp_min(1)"),
                 Fix("bound a range, a norm or a variance", "x / d.clamp_min(eps)  # eps on the scale of d"),
@@ -81,17 +86,7 @@ def check(record: Record) -> Iterator[Finding]:
 
 def zero_denominator(birth: Birth) -> Operand | None:
     """What the birth's operation divided by, where it held an exact zero."""
-    operation = birth.operation
-    if operation.base not in DIVISIONS:
-        return None
-    if operation.base == "pow":
-        exponent = operation.arguments.get("exponent")
-        if not isinstance(exponent, (int, float)) or exponent >= 0:
-            return None
-    if operation.base in ("reciprocal", "rsqrt", "pow"):
-        operand = operation.inputs[0] if operation.inputs else None
-    else:
-        operand = operation.input("other")
+    operand = divisor(birth.operation)
     return operand if operand is not None and operand.statistics is not None and operand.statistics.zero else None
 
 
@@ -108,5 +103,7 @@ def _kind_of_denominator(base: str) -> str:
         "exp": "an exponential",
         "mul": "a product",
         "bincount": "a count",
+        "amax": "a maximum",
+        "max": "a maximum",
     }
     return kinds.get(base, "a number")
