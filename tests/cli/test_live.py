@@ -43,6 +43,8 @@ def test_trouble_is_counted_and_the_line_fits() -> None:
     assert "step 12,345,678, loss nan, recording +1250%, 1 suspicious value" in shown
     assert len(shown) <= 79 + len("\r\x1b[K\r") and "\n" not in shown
     line.clear()
+    clock.now = 20.0
+    line.update(12345679, 1.0, 0, 0.1)
     assert stream.getvalue() == shown + "\r\x1b[K"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Callable
@@ -38,16 +39,18 @@ class LiveLine:
         self._shown = True
 
     def clear(self) -> None:
-        """Leave no trace of the line."""
+        """Leave no trace of the line, and show it no more."""
+        self._next = math.inf
         if self._shown and os.getpid() == self._process:
             self._write("\r\x1b[K")
             self._shown = False
 
     def _width(self) -> int:
         try:
-            return max(os.get_terminal_size(self._stream.fileno()).columns - 1, 20)
+            columns = os.get_terminal_size(self._stream.fileno()).columns
         except (OSError, ValueError):
-            return 79
+            columns = 0
+        return (columns or 80) - 1
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):
