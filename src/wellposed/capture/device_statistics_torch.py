@@ -52,5 +52,6 @@ def _summarise_piece(flat: torch.Tensor, saturation: tuple[float, float] | None,
 def _scale(minimum: torch.Tensor, maximum: torch.Tensor) -> torch.Tensor:
     """The power of two to multiply by before squares are taken."""
     largest = torch.maximum(minimum.abs(), maximum.abs())
-    up = torch.where((largest < SMALLEST_UNSCALED) & (largest > 0), SCALE, 1.0).to(largest.dtype)
-    return torch.where(largest > LARGEST_UNSCALED, 1 / SCALE, up)
+    one = torch.ones_like(largest)
+    up = torch.where((largest < SMALLEST_UNSCALED) & (largest > 0), one * SCALE, one)
+    return torch.where(largest > LARGEST_UNSCALED, one / SCALE, up)

@@ -56,13 +56,14 @@ def _scale_for(largest, LARGEST: tl.constexpr, SMALLEST: tl.constexpr, SCALE: tl
     return tl.where(largest > LARGEST, 1 / SCALE, up)
 
 
-@triton.jit(do_not_specialize=["count", "row"])
+@triton.jit(do_not_specialize=["units", "row"])
 def _summarise(
-    elements, count, counts, measures, row,
+    elements, units, counts, measures, row,
     KIND: tl.constexpr, INFINITY: tl.constexpr, NORMAL: tl.constexpr, LOW: tl.constexpr, HIGH: tl.constexpr,
-    TILE: tl.constexpr, COUNTS: tl.constexpr, MEASURES: tl.constexpr,
+    TILE: tl.constexpr, UNIT: tl.constexpr, COUNTS: tl.constexpr, MEASURES: tl.constexpr,
     LARGEST: tl.constexpr, SMALLEST: tl.constexpr, SCALE: tl.constexpr,
 ):  # fmt: skip
+    count = units.to(tl.int64) * UNIT
     program = tl.program_id(0).to(tl.int64)
     lane = tl.arange(0, TILE)
     bits_type: tl.constexpr = tl.int64 if KIND == 3 else tl.int32
@@ -227,6 +228,8 @@ def _launch(flat: torch.Tensor, saturation: tuple[float, float] | None, rows: De
     bits_type, infinity, normal = _FORMATS[flat.dtype]
     low, high = saturation or (None, None)
     count = flat.numel()
+    # Where whole vectors lie inside or outside, they are loaded as such.
+    unit = 16 if count % 16 == 0 else 1
     tiles = triton.cdiv(count, TILE)
     programs = 1 if tiles <= TILES_OF_ONE else min(tiles, MOST_PROGRAMS)
     chunk, row = rows.next_row()
@@ -237,8 +240,8 @@ def _launch(flat: torch.Tensor, saturation: tuple[float, float] | None, rows: De
         measures = torch.empty((programs, MEASURES), dtype=torch.float64, device=flat.device)
         first = 0
     _summarise[(programs,)](
-        flat.view(bits_type), count, counts, measures, first, KIND=_KINDS[flat.dtype], INFINITY=infinity,
-        NORMAL=normal, LOW=low, HIGH=high, TILE=TILE, **_CONSTANTS,
+        flat.view(bits_type), count // unit, counts, measures, first, KIND=_KINDS[flat.dtype], INFINITY=infinity,
+        NORMAL=normal, LOW=low, HIGH=high, TILE=TILE, UNIT=unit, **_CONSTANTS,
     )  # fmt: skip
     if programs > 1:
         _combine[(1,)](
