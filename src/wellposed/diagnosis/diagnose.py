@@ -48,6 +48,8 @@ def rank(findings: Iterable[Finding], record: Record | None = None) -> list[Find
     advice += [replace(each, role="advice") for each in others if each.severity != "error" and each.role == "root"]
     consequences = [each for each in others if each.severity == "error" or each.role != "root"]
     consequences = sorted([*later, *consequences], key=_time)
+    told_lines = {(each.where.file, each.where.line) for each in [*roots, *consequences] if each.where.line is not None}
+    advice = [each for each in advice if (each.where.file, each.where.line) not in told_lines]
     ordered = [*roots, *consequences, *advice]
     ids = {each: number for number, each in enumerate(ordered, 1)}
     told = [replace(each, id=ids[each]) for each in [*roots, *advice]]
