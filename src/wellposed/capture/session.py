@@ -79,7 +79,6 @@ class Session:
         self._facts: dict[str, Any] = {}
         self._began = self._step_began = self._last_commit = time.perf_counter()
         self._step_began_spent = 0.0
-        self._first_operator = 0
         self._sequence_at_begin = 0
         self._full_sequence_at_begin = 0
         self._looked: Counter[object] = Counter()
@@ -109,7 +108,8 @@ class Session:
         with self._overhead.own_work():
             if not self._dead:
                 self._stretches.end()
-                if self._facts or self._recorder.operators > self._first_operator or self._step == 0:
+                # What runs after the last update, or after a program that never made one, is no step of training.
+                if self._facts or self._step == 0:
                     self._end_step()
         self._stretches.leave()
         self._modules.remove()
@@ -248,7 +248,6 @@ class Session:
         )  # fmt: skip
         self._writer.add("step", [row])
         self._step_began, self._step_began_spent = now, spent
-        self._first_operator = self._recorder.operators
         if now - self._last_commit > _COMMIT_SECONDS:
             self._writer.commit()
             self._last_commit = now
