@@ -215,13 +215,15 @@ class Record:
         step: int | None = None,
         phase: Phase | None = None,
         nonfinite: bool = False,
+        dtype: str | None = None,
         first: int | None = None,
         last: int | None = None,
     ) -> Iterator[Operation]:
         """Recorded operations in order, filtered.
 
         `operators` are full names (``aten.log.default``) or base names (``log``, which includes ``aten.log_.default``);
-        `nonfinite` keeps those that made a NaN or an infinity; `first` and `last` bound the ids, inclusive.
+        `nonfinite` keeps those that made a NaN or an infinity, `dtype` those with a result of that dtype; `first` and
+        `last` bound the ids, inclusive.
         """
         where, values = _conditions(step=step, phase=None if phase is None else PHASES.index(phase))
         clauses = [where.removeprefix("WHERE ")] if where else []
@@ -230,6 +232,9 @@ class Record:
             clauses.append(f"operator IN ({','.join(map(str, wanted))})")
         if nonfinite:
             clauses.append("nonfinite_out > 0")
+        if dtype is not None:
+            clauses.append("id IN (SELECT operation FROM operand WHERE is_output = 1 AND dtype = ?)")
+            values.append(dtype)
         if first is not None:
             clauses.append(f"id >= {int(first)}")
         if last is not None:
@@ -393,8 +398,8 @@ def _storable(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _conditions(**equal: int | None) -> tuple[str, list[int]]:
-    given = {column: value for column, value in equal.items() if value is not None}
+def _conditions(**equal: int | None) -> tuple[str, list[int | str]]:
+    given: dict[str, int | str] = {column: value for column, value in equal.items() if value is not None}
     where = "WHERE " + " AND ".join(f"{column} = ?" for column in given) if given else ""
     return where, list(given.values())
 
