@@ -14,6 +14,8 @@ namespace wellposed {
 struct Values {
     int64_t operation = 0;  // that wrote them; 0 when unknown
     int64_t count = 0;      // logical elements of the tensor they were seen through
+    ElementType type = ElementType::unsupported;
+    bool unseen = false;    // nobody looked at them: memory as it was found
     bool has_nan = false;
     bool has_infinity = false;
     std::shared_ptr<const Statistics> statistics;

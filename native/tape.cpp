@@ -18,6 +18,14 @@ constexpr int phase_optimizer = 2;
 
 bool is_floating(ElementType type) { return type >= ElementType::float64; }
 
+// Whether the operator writes its argument of this name (`out=` of a function).
+bool writes(const OperatorInfo &info, PyObject *name) {
+    for (size_t i = 0; info.written && i < info.names.size() && i < 64; ++i)
+        if ((info.written >> i) & 1 && PyObject_RichCompareBool(info.names[i].ptr(), name, Py_EQ) == 1)
+            return true;
+    return false;
+}
+
 bool is_nonfinite_scalar(PyObject *object) {
     return PyFloat_CheckExact(object) && !std::isfinite(PyFloat_AsDouble(object));
 }
@@ -46,6 +54,7 @@ const OperatorInfo &Tape::info_of(nb::handle func) {
         info.low = nb::cast<double>(range[0]);
         info.high = nb::cast<double>(range[1]);
     }
+    info.only_writes = nb::cast<bool>(said[6]);
     info.func = nb::borrow(func);
     return operators_.emplace(func.ptr(), std::move(info)).first->second;
 }
@@ -129,7 +138,8 @@ void Tape::look_up(Reading &input, bool overwritten, bool is_view) {
         input.values.operation = known->operation;
         input.values.has_nan = known->has_nan;
         input.values.has_infinity = known->has_infinity;
-        if (exact && exact->count == input.count) {
+        input.values.unseen = known->unseen;
+        if (exact && exact->count == input.count && exact->type == input.storage.view.type) {
             input.values.statistics = exact->statistics;
             input.values.saturated = exact->saturated;
         }
@@ -141,6 +151,7 @@ void Tape::look_up(Reading &input, bool overwritten, bool is_view) {
     if (!writer && input.values.statistics) {
         // Parameters and data are read again and again: remember them for as long as nobody writes there.
         input.values.count = input.count;
+        input.values.type = input.storage.view.type;
         flow_.write(input.begin, input.end, input.values);
     }
 }
@@ -155,12 +166,14 @@ int Tape::judge(OperationRow &row, const OperatorInfo &info) {
     row.nonfinite_out = out_nan || out_infinity;
     bool in_nan = false, in_infinity = false;
     for (Reading &input : inputs_) {
+        if (input.written && info.only_writes)
+            continue;
         bool overwritten = false;
         for (const Reading &output : outputs_)
             overwritten |= output.begin < input.end && input.begin < output.end;
         if (row.nonfinite_out && !input.values.statistics && !overwritten)
             measure(input, true, nullptr);
-        if (overwritten && !input.values.operation && !input.values.statistics)
+        if (overwritten && !input.values.statistics && (input.values.unseen || !input.values.operation))
             return 0;  // written in place over values that nobody saw: nothing can be said
         in_nan |= input.values.has_nan;
         in_infinity |= input.values.has_infinity;
@@ -221,7 +234,7 @@ int Tape::record(nb::handle func, nb::handle args, nb::handle kwargs, nb::handle
         PyObject *key = nullptr, *value = nullptr;
         Py_ssize_t at = 0;
         while (PyDict_Next(kwargs.ptr(), &at, &key, &value))
-            collect(value, nb::handle(key), false, inputs_, &row, 0);
+            collect(value, nb::handle(key), writes(info, key), inputs_, &row, 0);
     }
     collect(out.ptr(), unnamed, false, outputs_, nullptr, 0);
     for (const Reading &input : inputs_) {
@@ -259,6 +272,8 @@ int Tape::record(nb::handle func, nb::handle args, nb::handle kwargs, nb::handle
         if (!row.is_view) {
             output.values.operation = row.id;
             output.values.count = output.count;
+            output.values.type = output.storage.view.type;
+            output.values.unseen = info.uninitialised;
             flow_.write(output.begin, output.end, output.values);
         }
     }

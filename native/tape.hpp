@@ -26,6 +26,7 @@ struct OperatorInfo {
     bool is_view = false;           // outputs share an input's memory and hold no new values
     bool uninitialised = false;     // outputs are memory as it was found
     uint64_t written = 0;           // bit i: the schema's argument i is written
+    bool only_writes = false;       // what lay in the written arguments before makes no difference
     std::vector<nanobind::object> names;  // of the schema's arguments
     bool saturates = false;         // outputs beyond [low, high] lie in a flat part
     double low = 0, high = 0;

@@ -24,7 +24,10 @@ _SATURATION = {
     "hardsigmoid": (0.0025, 0.9975),
 }
 
-Description = tuple[int, bool, bool, tuple[str, ...], tuple[int, ...], tuple[float, float] | None]
+# They replace what they write without a look at it, as `out=` forms do.
+_REPLACING = {"copy_", "_foreach_copy_", "fill_", "zero_", "_foreach_zero_", "normal_", "uniform_", "exponential_"}
+
+Description = tuple[int, bool, bool, tuple[str, ...], tuple[int, ...], tuple[float, float] | None, bool]
 
 
 class Operators:
@@ -36,7 +39,8 @@ class Operators:
         self.names: dict[int, str] = {}
 
     def describe(self, func: Any) -> Description:
-        """(number, is a view, is uninitialised, argument names, indices of written arguments, saturation range)."""
+        """(number, is a view, is uninitialised, argument names, indices of written arguments, saturation range, whether
+        what lay in the written arguments before makes no difference)."""
         number = len(self.names) + 1
         name = str(func)
         self.names[number] = name
@@ -44,7 +48,7 @@ class Operators:
         schema = getattr(func, "_schema", None)
         short = _short_name(name)
         if schema is None:
-            return number, False, False, (), (), None
+            return number, False, False, (), (), None, False
         arguments = schema.arguments
         written = tuple(
             index for index, each in enumerate(arguments) if each.alias_info is not None and each.alias_info.is_write
@@ -58,6 +62,7 @@ class Operators:
             tuple(each.name for each in arguments),
             tuple(index for index in written if index < 64),
             _SATURATION.get(short.rstrip("_")),
+            short in _REPLACING or any(each.is_out for each in arguments),
         )
 
 
