@@ -106,8 +106,7 @@ class Parameters:
         total = 0.0
         rows = self._pending
         for index, sample, before in self._before:
-            change = float(torch.linalg.vector_norm((sample - before).float()))
-            size = float(torch.linalg.vector_norm(before.float()))
+            change, size = _norm(sample - before), _norm(before)
             row = rows[index]
             rows[index] = (*row[:3], change / size if size > 0 else None, *row[4:])
             total += change * change
@@ -150,6 +149,10 @@ def _sample(parameter: torch.Tensor) -> torch.Tensor:
     flat = local.detach()
     flat = flat.view(-1) if flat.is_contiguous() else flat
     return flat[:: max(1, flat.numel() // _SAMPLED_ELEMENTS)] if flat.dim() == 1 else flat
+
+
+def _norm(values: torch.Tensor) -> float:
+    return float(torch.linalg.vector_norm(values if values.is_complex() else values.float()))
 
 
 def _fans(parameter: torch.Tensor) -> tuple[int | None, int | None]:
