@@ -81,7 +81,7 @@ def test_once_the_costs_are_known_nothing_is_begun_that_does_not_fit(share, own,
             assert run.spent <= share * (run.own - own) * (1 + 1e-9) + 1e-9
 
 
-@given(steps=st.integers(1, 3000), at_first=st.integers(0, 5))
+@given(steps=st.integers(1, 3000), at_first=st.integers(1, 5))
 def test_full_steps_grow_with_the_logarithm_of_the_steps(steps, at_first):
     run = _run(Budget(None, full_at_first=at_first), steps)
     full = run.full_steps()
@@ -89,6 +89,11 @@ def test_full_steps_grow_with_the_logarithm_of_the_steps(steps, at_first):
     assert len(full) <= at_first + 4 + math.log(max(steps, 2)) / math.log(GROWTH)
     # ... and never stop: the next one comes before the steps have grown by more than the factor.
     assert all(later <= GROWTH * sooner + 2 for sooner, later in itertools.pairwise(full))
+
+
+def test_with_none_at_first_none_is_recorded_in_full_unasked():
+    assert set(_run(Budget(None, full_at_first=0), 200).levels) == {"check"}
+    assert _run(Budget(None, (7, 8), full_at_first=0), 200).full_steps() == [7, 8]
 
 
 def test_every_step_between_is_watched_while_there_is_room():

@@ -31,6 +31,7 @@ class Budget:
     """Steps (first, last) that the user wants in full."""
     grace_seconds: float = GRACE_SECONDS
     full_at_first: int = FULL_AT_FIRST
+    """Steps recorded in full at the start; with 0 none is, then or later, but around trouble."""
     watches_operators: bool = True
     """Whether steps between the full ones have every operator's output checked; else only the outputs of modules."""
     _next_full: float = 0.0
@@ -73,6 +74,8 @@ class Budget:
             self._between_cost = seconds if not self._between_cost else 0.5 * (self._between_cost + seconds)
 
     def _due(self, step: int, call: int) -> bool:
+        if self.full_at_first == 0:
+            return False
         if call == 0:
             return step >= self._next_full
         if step < self.full_at_first:

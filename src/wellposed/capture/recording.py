@@ -39,7 +39,7 @@ class Options:
     grace_seconds: float = GRACE_SECONDS
     """Recording time that is free before the budget counts."""
     full_at_first: int = FULL_AT_FIRST
-    """Steps recorded in full at the start."""
+    """Steps recorded in full at the start; with 0 none is, then or later, but around trouble."""
     watches_operators: bool = True
     """Whether every operator's output is checked between the full steps; else only the outputs of modules."""
 
