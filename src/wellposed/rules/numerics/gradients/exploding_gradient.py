@@ -60,10 +60,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
-from wellposed.record import Record
+from wellposed.record import Operation, Record
 from wellposed.rules.numerics.depth import Depth, depth_of, place_of_layers
+from wellposed.rules.numerics.growth import followed_back, steepest
 from wellposed.rules.numerics.trends import loss_trend, worst_update
 from wellposed.rules.numerics.wording import number
+from wellposed.rules.tracing import location
 
 RULE = Rule(
     name="exploding-gradient",
@@ -97,10 +99,10 @@ def check(record: Record) -> Iterator[Finding]:
             continue
         update = worst_update(record, step)
         if worse and update is not None and update >= OVERTHROWN:
-            yield _finding(depth, update)
+            yield _finding(record, depth, update)
             return
         if advice is None and grows(depth) and depth.ratio > WORTH_TELLING:
-            advice = _finding(depth, None)
+            advice = _finding(record, depth, None)
     if advice is not None:
         yield advice
 
@@ -111,7 +113,15 @@ def grows(depth: Depth) -> bool:
     return fit is not None and fit.agreement >= STEADY and fit.factor < 1.0 and depth.ratio > EXPLODED
 
 
-def _finding(depth: Depth, update: float | None) -> Finding:
+def _growth_of_values(record: Record, step: int) -> tuple[Operation, float] | None:
+    """The line at which the step's loss came by its size, where that is due to growth."""
+    loss = next((each.loss_operation for each in record.steps() if each.id == step), None)
+    operation = record.operation(loss) if loss else None
+    found = steepest(followed_back(record, operation)) if operation is not None else None
+    return found if found is not None and found[1] > WORTH_TELLING else None
+
+
+def _finding(record: Record, depth: Depth, update: float | None) -> Finding:
     """With the size of the update that did harm, or None for advice."""
     fit = depth.fit
     evidence = [
@@ -125,10 +135,19 @@ def _finding(depth: Depth, update: float | None) -> Finding:
     if update is not None:
         evidence.append(Evidence("largest update over its weights", update, "", OVERTHROWN))
     outcome = f"and the update that follows is {number(update)} times the weights" if update else "without harm so far"
+    where = place_of_layers(depth) or Location(phase="backward")
+    if grows(depth):
+        what = f"grows from {number(depth.sizes[-1])} in the last layer to {number(depth.sizes[0])} in the first"
+    else:
+        what = f"reaches {number(max(depth.sizes))}"
+        forward = _growth_of_values(record, depth.step)
+        if forward is not None:
+            where = location(forward[0])
+            what += f", since the values of the forward pass grow {number(forward[1])}-fold at this line"
+            evidence.append(Evidence("growth of the values at this line", forward[1], "", WORTH_TELLING))
     return RULE.finding(
-        place_of_layers(depth) or Location(phase="backward"),
-        f"The gradient's rms grows from {number(depth.sizes[-1])} in the last layer to {number(depth.sizes[0])} in the "
-        f"first, {outcome}.",
+        where,
+        f"The gradient's rms {what}, {outcome}.",
         severity="error" if update else "note",
         role="root" if update else "advice",
         step=depth.step,
