@@ -7,6 +7,7 @@ argument outside its domain is the likely culprit. It costs nothing until the lo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,8 @@ def _nodes(loss: torch.Tensor) -> Iterator[Any]:
 
 def _complaint(node: Any) -> str:
     """What is wrong with what the node saved; empty where nothing is."""
+    if node.name() == "PowBackward0":
+        return _complaint_of_power(node)
     domain = _DOMAINS.get(node.name())
     if domain is not None:
         saved = _saved(node, domain[0])
@@ -82,6 +85,16 @@ def _complaint(node: Any) -> str:
     if result is not None and not bool(torch.isfinite(result).all()):
         return "a result that is not finite"
     return ""
+
+
+def _complaint_of_power(node: Any) -> str:
+    """A tensor to a fixed power saves no result, only its base and the exponent."""
+    base, exponent = _saved(node, "_saved_self"), getattr(node, "_saved_exponent", None)
+    if base is None or base.is_complex() or not isinstance(exponent, float | int) or not math.isfinite(exponent):
+        return ""
+    if exponent != int(exponent) and bool((base < 0).any()):
+        return "a negative base to a fractional power"
+    return "0 to a negative power" if exponent < 0 and bool((base == 0).any()) else ""
 
 
 def _saved(node: Any, name: str) -> torch.Tensor | None:

@@ -81,11 +81,12 @@ class Recorder(TorchDispatchMode):
                 )  # fmt: skip
             else:
                 # Backward operators run below the line that called backward(); what counts is the line of their
-                # forward. A deeper line of the user's is a custom backward or a checkpoint's recomputation.
+                # forward. A deeper line of the user's is a custom backward or a checkpoint's recomputation. With
+                # create_graph, or under a checkpoint, backward operators make nodes of their own.
                 site = self.sites.here(self.backward_called_at)
                 trouble = self.tape.record(
                     func, args, kwargs, out, site, -1 if site < 0 else self.modules.current, BACKWARD,
-                    (done - begin) * 1e-9, node._sequence_nr(), next_sequence() - 1 if site >= 0 else -1,
+                    (done - begin) * 1e-9, node._sequence_nr(), next_sequence() - 1 if torch.is_grad_enabled() else -1,
                 )  # fmt: skip
             if trouble:
                 self._on_trouble(trouble, func, args, kwargs or {}, out)
