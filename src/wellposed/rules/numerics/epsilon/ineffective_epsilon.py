@@ -57,7 +57,7 @@ RULE = Rule(
     code="N261",
     cause="epsilon",
     summary="an epsilon is 0 in its dtype, absorbed, rounded away or thrown away",
-    specificity=4,
+    specificity=6,
 )
 
 

@@ -116,6 +116,4 @@ def _norm_before(record: Record, division: Operation, denominator: Operand) -> t
                 return operation, "standard deviation"
             if is_norm(record, operation):
                 return operation, "root of squares"
-        if is_sum_of_squares(record, operation):
-            return operation, "sum of squares"
     return None

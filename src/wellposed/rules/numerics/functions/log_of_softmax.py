@@ -55,7 +55,7 @@ RULE = Rule(
     code="N232",
     cause="unstable-function",
     summary="the logarithm of a softmax meets a probability that underflowed to zero",
-    specificity=2,
+    specificity=4,
 )
 
 _FIXES = [

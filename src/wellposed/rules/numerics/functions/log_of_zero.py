@@ -23,17 +23,19 @@ loss.backward()
 ```
 
 ## What to do instead
-Use the function that knows the limit (`torch.special.entr`, `torch.xlogy`), keep the logarithm from the start
-(`log_softmax`, a sum of logarithms for a product), or bound the argument away from zero by a number its dtype can hold.
+Bound the argument away from zero by a number its dtype can hold, or keep the logarithm from the start (`log_softmax`, a
+sum of logarithms for a product). `torch.xlogy` and `torch.special.entr` know the limit 0 · log 0 = 0, but their
+gradient at zero is infinite all the same: use them where none flows.
 ```python
 import torch
 
 def compute(p):
-    return torch.special.entr(p).sum()
+    return -(p * p.clamp_min(torch.finfo(p.dtype).tiny).log()).sum()
 
 safe = torch.tensor([0.25, 0.25, 0.5])
-p = torch.tensor([1.0, 0.0])
-entropy = compute(p)
+p = torch.tensor([1.0, 0.0], requires_grad=True)
+loss = compute(p)
+loss.backward()
 ```
 """
 
@@ -44,6 +46,7 @@ from collections.abc import Iterator
 from wellposed.findings import Finding, Fix, Rule
 from wellposed.record import Operation, Record
 from wellposed.rules.numerics.births import Birth, original_births
+from wellposed.rules.numerics.formulas import LOGARITHMS
 from wellposed.rules.numerics.wording import birth_finding, made, number, operand_evidence
 from wellposed.rules.tracing import origin
 
@@ -54,7 +57,8 @@ RULE = Rule(
     summary="a logarithm is taken of zero or of a negative number",
 )
 
-LOGARITHMS = frozenset({"log", "log2", "log10", "log1p"})
+_WITH_LOGARITHM = frozenset({"xlogy", "special_entr", "special_xlog1py"})
+"""Functions that know 0 · log 0 = 0, but whose derivative is a logarithm all the same."""
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -68,7 +72,7 @@ def logarithm_of(birth: Birth, record: Record) -> Operation | None:
     operation = birth.operation
     if operation.phase == "backward":
         forward = record.operation(operation.forward) if operation.forward else None
-        return forward if forward is not None and forward.base in LOGARITHMS else None
+        return forward if forward is not None and forward.base in (LOGARITHMS | _WITH_LOGARITHM) else None
     return operation if operation.base in LOGARITHMS else None
 
 
@@ -80,7 +84,8 @@ def _finding(record: Record, birth: Birth) -> Finding:
     source = origin(record, argument)
     product = source is not None and source.base in ("prod", "cumprod")
     history = " (a product that underflowed)" if product else ""
-    where = "its gradient" if birth.operation.phase == "backward" else f"`{logarithm.base}`"
+    name = logarithm.base.removeprefix("special_")
+    where = f"The gradient of `{name}`" if birth.operation.phase == "backward" else f"`{name}`"
     fixes = [Fix("sum logarithms instead of multiplying", "p.log().sum(dim)")] if product else []
     return birth_finding(
         RULE,
@@ -89,7 +94,7 @@ def _finding(record: Record, birth: Birth) -> Finding:
         evidence=operand_evidence(argument, "argument"),
         fixes=[
             *fixes,
-            Fix("use the function that knows 0 · log 0 = 0", "torch.xlogy(p, p)"),
             Fix("bound the argument", "x.clamp_min(torch.finfo(x.dtype).tiny).log()"),
+            Fix("without gradients, use the function that knows 0 · log 0 = 0", "torch.xlogy(p, p)"),
         ],
     )

@@ -53,7 +53,7 @@ RULE = Rule(
     code="N236",
     cause="unstable-function",
     summary="the logarithm of a sum of exponentials overflows or underflows in between",
-    specificity=1,
+    specificity=3,
 )
 
 _FIXES = {

@@ -55,7 +55,7 @@ RULE = Rule(
     code="N234",
     cause="unstable-function",
     summary="exponentials are divided by sums of exponentials",
-    specificity=1,
+    specificity=3,
 )
 
 _FIXES = {

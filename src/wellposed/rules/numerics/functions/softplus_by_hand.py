@@ -57,7 +57,7 @@ RULE = Rule(
     code="N235",
     cause="unstable-function",
     summary="log(1 + exp(x)) overflows in the exponential",
-    specificity=1,
+    specificity=3,
 )
 
 

@@ -53,10 +53,11 @@ RULE = Rule(
     code="N244",
     cause="unstable-function",
     summary="the gradient of a branch that was thrown away is NaN",
-    specificity=3,
+    specificity=5,
 )
 
 _CHOOSING = frozenset({"where", "masked_fill", "masked_scatter", "index_put", "nan_to_num", "masked_select", "index"})
+_STEEP = ELEMENTWISE | {"asin", "acosh", "logit", "erfinv", "special_erfinv", "log1p", "log2", "log10", "hypot"}
 _FIXES = [
     Fix("choose the argument before the function", "f(torch.where(ok, x, 1.0))  # then torch.where(ok, ..., other)"),
     Fix("compute only what is wanted", "out[ok] = f(x[ok])"),
@@ -94,10 +95,12 @@ def _finding(birth: Birth, function: Operation, chooser: Operation, what: str) -
 
 def _chooser_after_steep_function(record: Record, birth: Birth) -> Operation | None:
     """What threw away the results whose gradient, exactly 0, met the function's infinite derivative."""
-    if not _zero_met_infinity(record, birth):
+    function = subject(record, birth)
+    if function.base not in _STEEP or not _zero_met_infinity(record, birth):
         return None
-    for use in after(record, subject(record, birth), ELEMENTWISE):
-        if use.base in _CHOOSING or (use.base == "mul" and any(map(is_mask, use.inputs))):
+    for use in after(record, function, ELEMENTWISE):
+        masks = [each for each in use.inputs if is_mask(each) and each.producer != function.id]
+        if use.base in _CHOOSING or (use.base == "mul" and masks):
             return use
     return None
 

@@ -22,7 +22,7 @@ loss.backward()
 ```
 
 ## What to do instead
-Replace the infinity before the product, or use a function that knows the limit (`torch.special.entr`, `torch.xlogy`).
+Replace the infinity before the product, in the forward pass and so also in the backward pass.
 ```python
 import torch
 
@@ -78,7 +78,7 @@ def check(record: Record) -> Iterator[Finding]:
             ],
             fixes=[
                 Fix("replace the infinity before the product", "x.masked_fill(weight == 0, 0.0) * weight"),
-                Fix("for p · log p", "torch.special.entr(p), torch.xlogy(p, q)"),
+                Fix("for p · log p of masked logits", "mask with torch.finfo(x.dtype).min instead of -inf"),
             ],
         )
 
