@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import torch
 from torch.optim import optimizer as torch_optimizer
+from torch.utils._python_dispatch import _disable_current_modes
 
 from wellposed.capture.patches import Patches
 
@@ -27,7 +28,7 @@ class StepListener(Protocol):
     def update_begins(self, optimizer: torch.optim.Optimizer) -> None: ...
     def update_ended(self, optimizer: torch.optim.Optimizer) -> None: ...
     def update_skipped(self, scale: float) -> None: ...
-    def scale_known(self, scale: float) -> None: ...  # the scale that the next step is taken with
+    def scale_known(self, scale: float) -> None: ...  # the scale that this step is taken with
     def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None: ...
 
 
@@ -49,6 +50,7 @@ class StepWatch:
         self.patches.wrap(torch.autograd, "backward", self._wrap_backward)
         self.patches.wrap(torch.autograd, "grad", self._wrap_grad)
         self.patches.wrap(torch.optim.Optimizer, "__init__", self._wrap_optimizer_init)
+        self.patches.wrap(torch.amp.GradScaler, "step", self._wrap_scaler_step)
         self.patches.wrap(torch.amp.GradScaler, "update", self._wrap_scaler_update)
 
     def remove(self) -> None:
@@ -99,14 +101,23 @@ class StepWatch:
 
         return __init__
 
+    def _wrap_scaler_step(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def step(scaler: Any, *args: Any, **kwargs: Any) -> Any:
+            if scaler.is_enabled():
+                self._tell(self._read_scale, scaler, self.listener.scale_known)
+            return original(scaler, *args, **kwargs)
+
+        return step
+
     def _wrap_scaler_update(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def update(scaler: Any, *args: Any, **kwargs: Any) -> Any:
-            skipped = scaler.is_enabled() and not self._updated
-            if skipped:
-                self._tell(self.listener.update_skipped, float(scaler.get_scale()))
-            result = original(scaler, *args, **kwargs)
-            if scaler.is_enabled() and not skipped:
-                self._tell(self.listener.scale_known, float(scaler.get_scale()))
-            return result
+            if scaler.is_enabled() and not self._updated:
+                self._tell(self._read_scale, scaler, self.listener.update_skipped)
+            return original(scaler, *args, **kwargs)
 
         return update
+
+    def _read_scale(self, scaler: Any, tell: Callable[[float], None]) -> None:
+        with _disable_current_modes():
+            scale = float(scaler.get_scale())
+        tell(scale)
