@@ -158,7 +158,10 @@ def _judge(
     kept = kept or not read
     spoiled = bool(step is not None and step.gradient_nonfinite)
     reaches_gradient = operation.phase == "backward" and spoiled
-    writes_parameter = operation.phase == "optimizer" and any(each.label for each in operation.outputs)
+    in_place = operation.operator.split(".")[1].endswith("_")  # in the first step parameters have no names yet
+    writes_parameter = operation.phase == "optimizer" and (
+        any(each.label for each in operation.outputs) or (in_place and kept)
+    )
     if operation.step in settling and operation.phase == "backward":
         matters = False  # a GradScaler is finding its scale: that is what its skipped steps are for
     elif operation.phase == "backward":
