@@ -110,11 +110,12 @@ def _keys(operation: Operation) -> list[_Key]:
         return []
     site = operation.site.id if operation.site else None
     names = {_identity(each) for each in operation.inputs}
-    return [(operation.operator, site, operation.module, name) for name in names if name is not None]
+    return [(operation.operator, site, operation.module, name) for name in names]
 
 
-def _identity(operand: Operand) -> str | int | None:
-    return operand.label or operand.producer
+def _identity(operand: Operand) -> str | int:
+    """What tells the operand from others: its name, its producer, or that it came from outside in this shape."""
+    return operand.label or operand.producer or f"outside {operand.shape} {operand.dtype}"
 
 
 def _longest(members: list[Operation], made: dict[int, Operation]) -> list[Operation]:

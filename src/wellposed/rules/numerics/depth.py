@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wellposed.findings import Location, Series
 from wellposed.record import Operation, Parameter, Record
-from wellposed.rules.numerics.trends import Fit, log_linear
+from wellposed.rules.numerics.trends import Fit, log_linear, median
 from wellposed.rules.tracing import first_at_each_place, line_of, location
 
 FEWEST_LAYERS = 4
@@ -32,13 +32,15 @@ class Depth:
 
     @property
     def fit(self) -> Fit | None:
-        """Over those that did not underflow; its factor is that of one layer further from the input."""
-        return log_linear([size for size in self.sizes if size > 0])
+        """Over those that did not underflow, without the output layer's, which meets other values than the rest; its
+        factor is that of one layer further from the input."""
+        hidden = self.sizes[:-1] if len(self.sizes) > FEWEST_LAYERS else self.sizes
+        return log_linear([size for size in hidden if size > 0])
 
     @property
     def ratio(self) -> float:
-        """The first weight's gradient against the last's."""
-        return self.sizes[0] / self.sizes[-1]
+        """The first weight's gradient against the last ones': the median of the last quarter, two at least."""
+        return self.sizes[0] / median(self.sizes[-max(2, len(self.sizes) // 4) :])
 
     def series(self) -> Series:
         return Series("gradient rms per layer", tuple(each.name for each in self.weights), self.sizes, logarithmic=True)

@@ -14,6 +14,8 @@ FEWEST_LOSSES = 12
 FLAT = 0.05
 """A loss whose late median lies less than 5 % below its early median does not improve: a signal that is lost teaches
 nothing, while training that works takes a tenth off the loss within its first dozens of steps."""
+SMALL_FALL = 0.2
+"""What fitting the last bias alone may take off a loss; a model that learns comes below before it rests."""
 EARLY_SHARE = 0.2
 """The early and the late median are over this share of the steps each."""
 MOST_BARS = 24
@@ -71,9 +73,9 @@ class LossTrend:
     """Median of the first fifth, after the very first steps, in which a model learns the mean of its targets."""
     late: float
     """Median of the last fifth."""
+    middle: float
+    """Median of the fifth in the middle."""
     lowest: float
-    largest: float
-    """Largest magnitude; inf where a loss was not finite."""
     first_nonfinite: int | None
     """The step of the first loss that is NaN or infinite."""
 
@@ -81,6 +83,12 @@ class LossTrend:
     def flat(self) -> bool:
         """Whether it was seen often enough to tell, and did not improve."""
         return self.count >= FEWEST_LOSSES and self.late > self.early - FLAT * abs(self.early)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it is flat, or came to rest after a fall too small for more than the mean of the targets."""
+        rests = self.late > self.middle - FLAT * abs(self.middle)
+        return self.flat or (self.count >= FEWEST_LOSSES and rests and self.late > (1 - SMALL_FALL) * abs(self.early))
 
     @property
     def ruined(self) -> bool:
@@ -103,8 +111,8 @@ def loss_trend(record: Record) -> LossTrend | None:
         first=values[0],
         early=median(values[skipped : skipped + window]),
         late=median(values[-window:]),
+        middle=median(values[max(0, (len(values) - window) // 2) :][:window]),
         lowest=min(finite, default=math.nan),
-        largest=max((abs(value) if math.isfinite(value) else math.inf for value in values), default=math.nan),
         first_nonfinite=next((step.id for step in steps if not math.isfinite(_loss(step))), None),
     )
 
@@ -114,7 +122,7 @@ def full_steps(record: Record, most: int = 4) -> list[int]:
     steps = record.steps()
     lost = next((step.id for step in steps if step.loss is not None and not math.isfinite(step.loss)), math.inf)
     full = [step.id for step in steps if step.level == "full" and step.id <= lost]
-    return full if len(full) <= most else [*full[: most - 1], full[-1]]
+    return full[:most] if len(full) <= most or most < 2 else [*full[: most - 1], full[-1]]
 
 
 def worst_update(record: Record, step: int) -> float | None:

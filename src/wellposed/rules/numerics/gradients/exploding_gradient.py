@@ -2,8 +2,8 @@
 
 ## What it sees
 The rms of each weight's gradient, first layer to last. It grows geometrically towards the input, more than 70-fold; or
-it is above 1e6 anywhere. That is a root where an update as large as the weights follows and the loss is lost or never
-recovers. Without harm, growth over a thousandfold is advice.
+it is above 1e6 anywhere. That is a root where an update as large as the weights follows and the loss is lost or does
+not improve. Without harm, growth over a thousandfold is advice.
 
 ## Why it matters
 Each layer multiplies the gradient by about the same factor. Above 1, the layers nearest to the input receive a
@@ -91,7 +91,7 @@ def check(record: Record) -> Iterator[Finding]:
     trend = loss_trend(record)
     if trend is None:
         return
-    worse = trend.ruined or trend.late > 2.0 * max(abs(trend.first), trend.lowest)
+    worse = trend.ruined or trend.stuck or trend.late > 2.0 * max(abs(trend.first), trend.lowest)
     advice: Finding | None = None
     for step in record.gradient_steps()[:STEPS_ASKED]:
         depth = depth_of(record, step)

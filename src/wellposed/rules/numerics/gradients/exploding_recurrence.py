@@ -88,10 +88,13 @@ OVERTHROWN = 1.0
 
 def check(record: Record) -> Iterator[Finding]:
     trend = loss_trend(record)
-    steps = {step.id: step for step in record.steps()}
     births = {birth.operation.id for birth in original_births(record)}
+    if trend is None and not births:
+        return
+    suspicious = trend is None or bool(births) or trend.ruined or not trend.late < min(trend.first, ASTRONOMICAL)
+    steps = {step.id: step for step in record.steps()}
     told: dict[tuple[str | None, int | None], Finding] = {}
-    for step in full_steps(record):
+    for step in full_steps(record) if suspicious else full_steps(record, most=1):
         for chain in itertools.chain(recurrences(record, step, "forward"), recurrences(record, step, "backward")):
             fit = growing(chain)
             if fit is None:

@@ -75,7 +75,9 @@ ABOVE_FIRST = 10.0
 FIRST = 100
 """Megatron-LM rejects a step whose norm is above 10 times the largest of the first 100."""
 LASTING = 2.0
-"""A loss that stays above this multiple of its median before the spike has taken damage."""
+GIVEN_BACK = 0.5
+"""A loss that stays above twice its median before the spike, and has given back half of what the run had gained, has
+taken damage."""
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -84,10 +86,11 @@ def check(record: Record) -> Iterator[Finding]:
     if found is None:
         return
     spike, deviations, highest = found
-    before = [step.loss for step in steps if step.id < spike.id and step.loss is not None][-FIRST:]
+    before = [step.loss for step in steps if step.id < spike.id and step.loss is not None]
     after = [step.loss for step in steps if step.id > spike.id and step.loss is not None]
-    usual, later = median(before), median(after[-max(5, len(after) // 5) :])
-    lasting = len(after) >= 5 and later > LASTING * abs(usual)
+    usual, later = median(before[-FIRST:]), median(after[-max(5, len(after) // 5) :])
+    first = before[0] if before else usual
+    lasting = len(after) >= 5 and later > max(LASTING * abs(usual), usual + GIVEN_BACK * (first - usual))
     yield RULE.finding(
         _place(record, spike),
         f"The gradient's norm jumps to {number(spike.gradient_norm)} at step {spike.id}, "

@@ -103,7 +103,7 @@ def check(record: Record) -> Iterator[Finding]:
     tiny = [depth for depth in found if median(depth.sizes) < TINY * abs(trend.first)]
     if 2 * len(falling) > len(found):
         yield _finding(record, falling[0], trend)
-    elif 2 * len(tiny) > len(found) and trend.flat:
+    elif 2 * len(tiny) > len(found) and trend.stuck:
         yield _finding(record, tiny[0], trend)
 
 
@@ -126,7 +126,7 @@ def _finding(record: Record, depth: Depth, trend: LossTrend) -> Finding:
     cause: Cause = "saturation" if between.saturated > SATURATED else "vanishing-gradient"
     fit = depth.fit
     through = f" through {len(between.operations)} `{between.name}`s" if between.name else ""
-    outcome = "and the loss does not improve" if trend.flat else "though the loss improves"
+    outcome = "and the loss does not improve" if trend.stuck else "though the loss improves"
     evidence = [
         Evidence("gradient rms of the first layer", depth.sizes[0], "", SMALL),
         Evidence("gradient rms of the last layer", depth.sizes[-1]),
@@ -144,8 +144,8 @@ def _finding(record: Record, depth: Depth, trend: LossTrend) -> Finding:
         where,
         f"The gradient's rms falls from {number(depth.sizes[-1])} in the last layer to {number(depth.sizes[0])} in the "
         f"first{through}, {outcome}.",
-        severity="error" if trend.flat else "note",
-        role="root" if trend.flat else "advice",
+        severity="error" if trend.stuck else "note",
+        role="root" if trend.stuck else "advice",
         step=depth.step,
         cause=cause,
         evidence=evidence,
