@@ -24,8 +24,8 @@ class Modules:
         self._announce = announce
         self.current = -1
         """Number of the innermost running module; -1 outside any."""
-        self.on_outermost: Callable[[], None] = lambda: None
-        """Called when a module is entered from outside any module."""
+        self.on_outermost: Callable[[torch.nn.Module], None] = lambda _: None
+        """Called with a module that is entered from outside any module."""
         self.on_output: Callable[[int, torch.Tensor], None] | None = None
         """Called with a module's number and its (first) output, where somebody wants it."""
         self._stack: list[int] = []
@@ -100,7 +100,7 @@ class Modules:
         if torch.compiler.is_compiling():
             return
         if not self._stack:
-            self.on_outermost()
+            self.on_outermost(module)
         self._stack.append(self.current)
         self.current = self._number(module)
 

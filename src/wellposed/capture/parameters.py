@@ -46,8 +46,9 @@ class Parameters:
         self._before: list[tuple[int, torch.Tensor, torch.Tensor]] = []
         self._pending: list[tuple[Any, ...]] = []
 
-    def track(self, parameters: Iterable[torch.Tensor]) -> None:
-        """Enter the parameters that are new, with how they start."""
+    def track(self, parameters: Iterable[torch.Tensor]) -> bool:
+        """Enter the parameters that are new, with how they start; returns whether there were any."""
+        before = self._count
         for parameter in parameters:
             found = self._tracked.get(id(parameter))
             if found is not None and found.reference() is parameter:
@@ -64,6 +65,7 @@ class Parameters:
                 *statistics_row(parameter, self._threads),
             )  # fmt: skip
             self._announce("parameter", [row])
+        return self._count > before
 
     def labels(self) -> list[tuple[torch.Tensor, str]]:
         """Every live parameter with its name."""

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 import warnings
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -75,6 +76,7 @@ class Session:
 
         self._dead = False
         self._optimizer_seen = False
+        self._roots: weakref.WeakSet[torch.nn.Module] = weakref.WeakSet()
         self._step, self._call = 0, 0
         self._facts: dict[str, Any] = {}
         self._began = self._step_began = self._last_commit = time.perf_counter()
@@ -99,7 +101,7 @@ class Session:
         with self._overhead.own_work():
             for model in models:
                 self._modules.adopt(model)
-                self._parameters.track(model.parameters())
+                self._track(model.parameters())
         for optimizer in optimizers:
             self.optimizer_made(optimizer)
 
@@ -146,7 +148,7 @@ class Session:
             details = {name: _plain_number(group[name]) for name in names if name in group}
             details = {"class": type(optimizer).__name__, **details}
             self._notes.event(self._step, "optimizer", details, self._notes.sites.here())
-            self._parameters.track(_parameters_of(optimizer))
+            self._track(_parameters_of(optimizer))
 
     def backward_begins(self, loss: torch.Tensor | None) -> None:
         if self._dead:
@@ -190,7 +192,7 @@ class Session:
         with self._overhead.own_work():
             self._optimizer_seen = True
             parameters = _parameters_of(optimizer)
-            self._parameters.track(parameters)
+            self._track(parameters)
             rates = [_plain_number(group.get("lr")) for group in optimizer.param_groups]
             self._facts["learning_rate"] = max((rate for rate in rates if isinstance(rate, float)), default=None)
             norm = self._parameters.gradients(parameters, self._step, write=self._stretches.level == "full")
@@ -257,14 +259,22 @@ class Session:
                 Progress(self._step, facts.get("loss"), self._troubles, spent / max(elapsed - spent, 1e-9))
             )
 
-    def _outermost_call(self) -> None:
-        """Evaluation and generation: each call is a stretch of its own, so that a long loop is sampled."""
-        if self._dead or torch.is_grad_enabled():
+    def _outermost_call(self, module: torch.nn.Module) -> None:
+        if self._dead:
             return
         with self._overhead.own_work():
-            self._stretches.end()
-            self._call += 1
-            self._begin_stretch()
+            if module not in self._roots:
+                self._roots.add(module)
+                self._track(module.parameters())
+            if not torch.is_grad_enabled():
+                # Evaluation and generation: each call is a stretch of its own, so that a long loop is sampled.
+                self._stretches.end()
+                self._call += 1
+                self._begin_stretch()
+
+    def _track(self, parameters: Iterable[torch.Tensor]) -> None:
+        if self._parameters.track(parameters):
+            self._stretches.relabel()
 
     # Trouble
 

@@ -70,6 +70,13 @@ class Stretches:
             self.level = self.step_level = "full"
             self._tape.set_level(_TAPE_LEVEL["full"])
 
+    def relabel(self) -> None:
+        """Tell the tape where the parameters lie now: they move when a model is cast or sent to a device."""
+        if self.level == "full":
+            self._tape.forget_labels()
+            for parameter, name in self._labels():
+                self._tape.label(parameter, name)
+
     def leave(self) -> None:
         """Take the dispatch mode away."""
         if not self._active:
@@ -87,10 +94,7 @@ class Stretches:
             self.leave()
             return
         self._tape.set_level(_TAPE_LEVEL[level])
-        if level == "full":
-            self._tape.forget_labels()
-            for parameter, name in self._labels():
-                self._tape.label(parameter, name)
+        self.relabel()
         self._recorder.muted = False
         if not self._active:
             self._recorder.__enter__()
