@@ -211,12 +211,12 @@ def criterion(out):
     p = torch.sigmoid(out)
     return torch.logit(p).pow(2).mean()  # <--
 """, 500.0)),
-    Hazard("H59 root of a cancelled variance", "sqrt-of-negative", (CANCELLATION, FUNCTION), trained("""
-signal = torch.full((16, 3), 4097.1)
-std = ((signal * signal).mean(0) - signal.mean(0) ** 2 - 1e-3).sqrt()  # <--
+    Hazard("H59 root of a cancelled variance", "sqrt-of-negative", (CANCELLATION,), trained("""
+signal = 4097.1 + 0.01 * torch.randn(16, 30)
+std = ((signal * signal).mean(0) - signal.mean(0) ** 2).sqrt()  # <--
 
 def criterion(out):
-    return (out * std).mean()
+    return (out.mean(1, keepdim=True) * std).mean()
 """)),
     Hazard("H67 exp times erfc", "exp-overflow", (FUNCTION,), fitted("""
 def criterion(w):
@@ -337,7 +337,7 @@ for step in range(3):
 def criterion(w):
     return torch.nan_to_num(w.sqrt()).sum()  # <--
 """, "[-1.0, 4.0]")),
-    Hazard("pairwise by dot products", "sqrt-of-negative", (CANCELLATION, FUNCTION), trained("""
+    Hazard("pairwise by dot products", "sqrt-of-negative", (CANCELLATION,), trained("""
 def dist(a):
     sq = (a * a).sum(1)
     d2 = sq[:, None] + sq[None] - 2 * a @ a.T

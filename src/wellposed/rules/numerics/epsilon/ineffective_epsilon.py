@@ -104,10 +104,10 @@ def _finding(record: Record, birth: Birth, guard: Guard, fault: str) -> Finding:
     finding = birth_finding(
         RULE,
         birth,
-        f"The epsilon of {guard.epsilon!r} before `{subject(record, birth).base}` guards nothing, since {fault}: "
+        f"The {_word(guard)} {guard.epsilon!r} before `{subject(record, birth).base}` guards nothing, since {fault}: "
         f"{made(birth)} results.",
         evidence=[
-            Evidence("epsilon", guard.epsilon),
+            Evidence(_word(guard), guard.epsilon),
             Evidence(f"smallest number {dtype} holds", limits.smallest_subnormal),
             Evidence(f"spacing of {dtype} at 1", limits.epsilon),
             *_line(guard.operation),
@@ -118,6 +118,10 @@ def _finding(record: Record, birth: Birth, guard: Guard, fault: str) -> Finding:
         ],
     )
     return _placed_at_optimizer(record, finding) if birth.operation.phase == "optimizer" else finding
+
+
+def _word(guard: Guard) -> str:
+    return "upper bound" if guard.upper else "constant" if guard.epsilon >= 1 else "epsilon"
 
 
 def _line(operation: Operation) -> list[Evidence]:

@@ -63,6 +63,7 @@ _FIXES = {
     "sigmoid": Fix("use the function itself", "torch.sigmoid(x)"),
     "tanh": Fix("use the function itself", "torch.tanh(x)"),
 }
+_SUBTRACT = Fix("subtract the largest argument", "e = (x - x.amax(dim, keepdim=True)).exp()")
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -104,7 +105,7 @@ def _overflow(record: Record, birth: Birth, quotient: Operation) -> Finding:
         f"A {kind} written by hand: exp({number(largest)}) overflows {dtype}, whose limit is exp({number(limit)}), and "
         f"inf / inf is NaN.",
         evidence=[Evidence("largest argument of exp", largest, "", limit)] if largest is not None else [],
-        fixes=[_FIXES[kind], Fix("subtract the largest argument", "e = (x - x.amax(dim, keepdim=True)).exp()")],
+        fixes=[_FIXES[kind], *([_SUBTRACT] if kind == "softmax" else [])],
     )
 
 
