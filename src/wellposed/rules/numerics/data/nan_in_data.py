@@ -59,9 +59,6 @@ RULE = Rule(
     specificity=2,
 )
 
-MAKING = frozenset({"lift_fresh", "_to_copy"})
-"""What `torch.tensor`, `torch.from_numpy` and a move to a device leave in the record."""
-
 
 def check(record: Record) -> Iterator[Finding]:
     bad = next((step for step in record.steps() if step.loss is not None and not math.isfinite(step.loss)), None)
@@ -71,16 +68,18 @@ def check(record: Record) -> Iterator[Finding]:
     for operation in record.operations(step=bad.id, phase="forward", nonfinite=True):
         if operation.id > first_birth:
             return
-        entering = next((each for each in operation.inputs if _from_outside(each)), None)
+        entering = next((each for each in operation.inputs if _from_outside(record, each)), None)
         if entering is not None and _reaches_loss(record, operation, bad):
             yield _finding(record, operation, entering, bad)
             return
 
 
-def _from_outside(operand: Operand) -> bool:
-    """Whether it is spoiled and nobody's result. Nothing but −inf is a mask."""
+def _from_outside(record: Record, operand: Operand) -> bool:
+    """Whether it is spoiled and no operator made it so: one that had would have been recorded, however closely the
+    step was watched. Nothing but −inf is a mask."""
     s = operand.statistics
-    return s is not None and operand.producer is None and not operand.label and (s.nan > 0 or s.positive_infinity > 0)
+    known = operand.producer is not None and record.operation(operand.producer) is not None
+    return s is not None and not known and not operand.label and (s.nan > 0 or s.positive_infinity > 0)
 
 
 def _reaches_loss(record: Record, operation: Operation, step: Step) -> bool:
@@ -119,15 +118,23 @@ def _finding(record: Record, operation: Operation, entering: Operand, step: Step
 
 
 def _made_at(record: Record, entering: Operand, used: Operation) -> Operation | None:
-    """The only place where the program turned data of this shape into a tensor, where there is one."""
-    candidates = [
+    """The only place where the program turns data of this kind into a tensor (`torch.tensor`, `torch.from_numpy`)."""
+    made = [
         each
-        for each in record.operations(*MAKING, phase="forward", last=used.id - 1)
+        for each in record.operations("lift_fresh", phase="forward", last=used.id)
         if each.site is not None
         and each.output is not None
-        and each.output.shape == entering.shape
         and each.output.dtype == entering.dtype
-        and each.base == "lift_fresh"
+        and math.prod(each.output.shape) > 1
     ]
-    places = {(each.site.file, each.site.line) for each in candidates if each.site is not None}
-    return candidates[0] if len(places) == 1 else None
+    alike = [each for each in made if each.output is not None and _alike(each.output.shape, entering.shape)]
+    for candidates in (alike, made):
+        places = {(each.site.file, each.site.line) for each in candidates if each.site is not None}
+        if len(places) == 1:
+            return candidates[0]
+    return None
+
+
+def _alike(made: tuple[int, ...], used: tuple[int, ...]) -> bool:
+    """Whether one can be rows of the other, or a stack of it."""
+    return made == used or made[1:] in (used, used[1:]) or used[1:] == made
