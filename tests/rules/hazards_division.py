@@ -146,4 +146,34 @@ def criterion(out):
     positives = int((labels == 1).sum())
     return F.cross_entropy(out, labels) + out[:, 1].sum() / positives  # <--
 """)),
+    Hazard("mape", "division-by-zero", (DIVISION,), trained("""
+y = torch.randn(16, 3).round()
+
+def criterion(out):
+    return torch.mean(torch.abs((y - out) / y))  # <--
+""")),
+    Hazard("cumsum normalise empty", "division-by-zero", (DIVISION,), trained("""
+groups = torch.tensor([0] * 8 + [1] * 8)
+
+def criterion(out):
+    sums = torch.zeros(3, 3).index_add(0, groups, out)
+    counts = torch.bincount(groups, minlength=3)[:, None]
+    centroids = sums / counts  # <--
+    return centroids.pow(2).mean()
+""")),
+    Hazard("masked mse empty", "mean-of-nothing", (DIVISION,), trained("""
+keep = torch.zeros(16, 3).bool()
+
+def criterion(out):
+    return F.mse_loss(out[keep], torch.zeros(16, 3)[keep])  # <--
+""")),
+    Hazard("reciprocal sqrt degree", "division-by-zero", (DIVISION, EPSILON), trained("""
+A = torch.zeros(16, 16)
+A[:10, :10] = 1.0
+
+def criterion(out):
+    d = A.sum(1)
+    norm = 1.0 / torch.sqrt(d)  # <--
+    return (norm[:, None] * A * norm[None] @ out).pow(2).mean()
+""")),
 ]  # fmt: skip

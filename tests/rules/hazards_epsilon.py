@@ -181,4 +181,33 @@ x = torch.randn(16, 4).half()
 x[:, 1] = 2.0
 print(normalise(x).mean().item())
 """),
+    Hazard("correlation with a constant", "missing-epsilon", (EPSILON, DIVISION), trained("""
+y = torch.ones(16, 3)
+
+def pearson(a, b):
+    a = a - a.mean(0)
+    b = b - b.mean(0)
+    return (a * b).sum(0) / (torch.sqrt((a ** 2).sum(0)) * torch.sqrt((b ** 2).sum(0)))  # <--
+
+def criterion(out):
+    return 1 - pearson(out, y).mean()
+""")),
+    Hazard("var by hand norm", "missing-epsilon", (EPSILON, DIVISION), trained("""
+class LN(nn.Module):
+    def forward(self, v):
+        mu = v.mean(-1, keepdim=True)
+        sigma = ((v - mu) ** 2).mean(-1, keepdim=True).sqrt()  # <--
+        return (v - mu) / sigma
+
+ln = LN()
+rows = (torch.arange(16) != 5).float()[:, None]
+
+def criterion(out):
+    return ln(out * rows).pow(4).mean()
+""")),
+    Hazard("fp16 cosine default eps", "ineffective-epsilon", (EPSILON, HALF, DIVISION), PRELUDE + """
+emb = nn.Embedding(8, 4, padding_idx=0).half()
+sim = F.cosine_similarity(emb(torch.tensor([0, 1])), emb(torch.tensor([1, 2])), dim=-1)  # <--
+print(sim.mean())
+"""),
 ]  # fmt: skip

@@ -553,4 +553,151 @@ for step in range(3):
 def criterion(w):
     return torch.log(torch.special.i0(w)).sum()  # <--
 """, "[200.0, 1.0]")),
+    Hazard("attention entropy reg", "log-of-softmax", (FUNCTION,), trained("""
+mask = torch.tensor([0.0, 0.0, -1e9])
+
+def criterion(out):
+    a = torch.softmax(out + mask, -1)
+    return (a * torch.log(a)).sum(-1).mean()  # <--
+""")),
+    Hazard("CRF forward", "logsumexp-by-hand", (FUNCTION,), trained("""
+trans = nn.Parameter(torch.randn(3, 3))
+
+def forward_score(em):
+    alpha = em[0]
+    for t in range(1, 16):
+        alpha = torch.log(torch.exp(alpha[:, None] + trans).sum(0)) + em[t]  # <--
+    return torch.log(torch.exp(alpha).sum())
+
+def criterion(out):
+    return forward_score(out)
+""", 700.0)),
+    Hazard("distance in module", "norm-at-zero", (FUNCTION,), PRELUDE + """
+class Proto(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.p = nn.Parameter(torch.zeros(3, 4))
+
+    def forward(self, x):
+        diff = x[:, None, :] - self.p[None]
+        return torch.sum(diff ** 2, dim=-1) ** 0.5  # <--
+
+m = Proto()
+opt = torch.optim.Adam(m.parameters(), lr=1e-2)
+x = torch.randn(8, 4)
+x[0] = 0.0
+for step in range(3):
+    loss = m(x).mean()
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""),
+    Hazard("erfinv", "inverse-function-at-edge", (FUNCTION,), fitted("""
+def criterion(w):
+    u = torch.sigmoid(w)
+    return torch.erfinv(2 * u - 1).sum()  # <--
+""", "[30.0, 0.0]")),
+    Hazard("normal cdf log", "log-of-sigmoid", (FUNCTION,), fitted("""
+def criterion(w):
+    cdf = 0.5 * (1 + torch.erf(w / 2 ** 0.5))
+    return -cdf.log().sum()  # <--
+""", "[-9.0, 0.0]")),
+    Hazard("perplexity late blowup", "exp-overflow", (FUNCTION,), fitted("""
+def criterion(w):
+    return torch.exp(w.pow(2).mean())  # <--
+""", "[9.6, 9.4]")),
+    Hazard("student-t dof", "nonfinite-result", (FUNCTION, DIVISION), fitted("""
+def criterion(w):
+    nu = torch.relu(w)
+    return (torch.lgamma((nu + 1) / 2) - torch.lgamma(nu / 2)).sum()  # <--
+""", "[-1.0, 2.0]")),
+    Hazard("beta nll", "log-of-zero", (FUNCTION,), fitted("""
+x = torch.tensor([0.0, 0.5])
+
+def criterion(w):
+    a, b = F.softplus(w)
+    lp = (a - 1) * torch.log(x) + (b - 1) * torch.log(1 - x)  # <--
+    return -lp.mean()
+""", "[1.0, 2.0]")),
+    Hazard("angle between vectors", "inverse-function-at-edge", (FUNCTION,), trained("""
+def criterion(out):
+    a = F.normalize(out.double(), dim=1)
+    cos = (a * a.detach()).sum(1)
+    return torch.acos(cos.float()).mean()  # <--
+""")),
+    Hazard("tempered softmax underflow log", "log-of-softmax", (FUNCTION,), trained("""
+def criterion(out):
+    attn = F.softmax(out / 0.001, dim=1)
+    return -(torch.log(attn) * 0.1).mean()  # <--
+""")),
+    Hazard("log at the edge of the support", "log-of-zero", (FUNCTION,), fitted("""
+def criterion(w):
+    return -torch.log(w - 1).sum()  # <--
+""", "[1.0, 2.0]")),
+    Hazard("log of tanh at zero", "log-of-zero", (FUNCTION,), fitted("""
+def criterion(w):
+    return torch.log(torch.tanh(w)).sum()  # <--
+""", "[0.0, 2.0]")),
+    Hazard("where after a quotient", "where-poisoned-branch", (FUNCTION, DIVISION), fitted("""
+def criterion(w):
+    x = w * 1.0
+    ratio = x / x.abs()  # <--
+    ratio = torch.where(x == 0, torch.zeros_like(x), ratio)
+    return ratio.sum() + x.sum()
+""", "[0.0, 2.0]")),
+    Hazard("hypot", "norm-at-zero", (FUNCTION, DIVISION), fitted("""
+def criterion(w):
+    return torch.hypot(w[0], w[1])  # <--
+""", "[0.0, 0.0]")),
+    Hazard("complex abs angle", "norm-at-zero", (FUNCTION,), fitted("""
+def criterion(w):
+    mag = torch.sqrt(w[0] ** 2 + w[1] ** 2)  # <--
+    return mag.sum()
+""", "[[0.0, 1.0], [0.0, 2.0]]")),
+    Hazard("stft magnitude silence", "norm-at-zero", (FUNCTION,), PRELUDE + """
+class SpecLoss(nn.Module):
+    def forward(self, x, y):
+        X = torch.stft(x, 32, return_complex=True, window=torch.hann_window(32))
+        mag = torch.sqrt(X.real ** 2 + X.imag ** 2)  # <--
+        return (mag - 1.0).abs().mean()
+
+gain = nn.Parameter(torch.ones(1))
+opt = torch.optim.Adam([gain], lr=1e-2)
+audio = torch.randn(1, 256)
+audio[:, 96:] = 0.0
+for step in range(3):
+    loss = SpecLoss()(audio * gain, None)
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""),
+    Hazard("log spectrogram", "log-of-zero", (FUNCTION,), PRELUDE + """
+net = nn.Linear(17, 1)
+opt = torch.optim.Adam(net.parameters(), lr=1e-2)
+audio = torch.randn(1, 256)
+audio[:, 96:] = 0.0
+S = torch.stft(audio, 32, return_complex=True, window=torch.hann_window(32)).abs()
+feat = torch.log10(S)[0].T  # <--
+for step in range(3):
+    loss = net(feat).pow(2).mean()
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""),
+    Hazard("ratio clip after exp", "exp-overflow", (FUNCTION,), fitted("""
+old = torch.tensor([-100.0, -1.0])
+
+def criterion(w):
+    ratio = torch.exp(w - old)  # <--
+    surr = torch.min(ratio * -1.0, torch.clamp(ratio, 0.8, 1.2) * -1.0)
+    return -surr.mean()
+""", "[-1.0, -1.0]")),
+    Hazard("spread of a collapsed representation", "std-at-zero", (FUNCTION,), trained("""
+def vicreg(z):
+    std = torch.sqrt(z.var(dim=0))  # <--
+    return F.relu(1 - std).mean()
+
+def criterion(out):
+    return vicreg(out * 0.0)
+""")),
 ]  # fmt: skip

@@ -92,10 +92,18 @@ def _squashing(record: Record, logarithm: Operation) -> Operation | None:
     made_of = list(before(record, logarithm.inputs[0], _THROUGH))
     named = next((each for each in made_of if each.base in _SQUASHING), None)
     if named is not None:
-        return named
+        return named if _at_limit(named) else None
     if any(each.base == "reciprocal" for each in made_of):
         return next((each for each in made_of if each.base == "exp"), None)
     return None
+
+
+def _at_limit(squashing: Operation) -> bool:
+    output = squashing.output.statistics if squashing.output is not None else None
+    if output is None:
+        return False
+    between_signs = squashing.base in ("tanh", "erf")
+    return output.largest_magnitude >= 1.0 or (output.zero > 0 and not between_signs)
 
 
 def _name(squashing: Operation) -> str:
