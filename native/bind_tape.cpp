@@ -9,7 +9,8 @@ namespace nb = nanobind;
 void bind_tape(nb::module_ &m) {
     using wellposed::Tape;
     nb::class_<Tape>(m, "Tape", "Every operator as it ran, with its tensors and their statistics, in order.")
-        .def(nb::init<nb::object, nb::object, int>(), nb::arg("tensor_type"), nb::arg("describe"), nb::arg("threads") = 1)
+        .def(nb::init<nb::object, nb::object, int, bool>(), nb::arg("tensor_type"), nb::arg("describe"),
+             nb::arg("threads") = 1, nb::arg("host") = true)
         .def("record", &Tape::record, nb::arg("func"), nb::arg("args"), nb::arg("kwargs").none(), nb::arg("out").none(),
              nb::arg("site"), nb::arg("module"), nb::arg("phase"), nb::arg("seconds"), nb::arg("forward_node"),
              nb::arg("made_sequence"))
@@ -22,7 +23,22 @@ void bind_tape(nb::module_ &m) {
         .def("discard", &Tape::discard)
         .def("forget_flow", &Tape::forget_flow)
         .def("forget_labels", &Tape::forget_labels)
-        .def("set_statistics", &Tape::set_statistics)
+        .def("take_unread", &Tape::take_unread)
+        .def(
+            "answer",
+            [](Tape &tape, int64_t key, int64_t count, int64_t nan, int64_t positive, int64_t negative, int64_t zero,
+               int64_t subnormal, double minimum, double maximum, double smallest, double mean, double deviation,
+               double rms, int64_t saturated) {
+                tape.answer(key, {count, nan, positive, negative, zero, subnormal, minimum, maximum, smallest, mean,
+                                  deviation, rms, saturated});
+            },
+            nb::arg("key"), nb::arg("count"), nb::arg("nan"), nb::arg("positive_infinity"),
+            nb::arg("negative_infinity"), nb::arg("zero"), nb::arg("subnormal"), nb::arg("minimum"), nb::arg("maximum"),
+            nb::arg("smallest_nonzero"), nb::arg("mean"), nb::arg("standard_deviation"), nb::arg("root_mean_square"),
+            nb::arg("saturated"))
+        .def("answer_check", &Tape::answer_check, nb::arg("key"), nb::arg("nan"), nb::arg("positive_infinity"),
+             nb::arg("negative_infinity"))
+        .def("judge_late", &Tape::judge_late)
         .def_prop_ro("last", &Tape::last)
         .def_prop_ro("last_site", &Tape::last_site)
         .def_prop_ro("pending", &Tape::pending);

@@ -19,7 +19,6 @@ struct Values {
     bool has_nan = false;
     bool has_infinity = false;
     std::shared_ptr<const Statistics> statistics;
-    int64_t saturated = -1;
 };
 
 // Memory as disjoint half-open stretches of addresses, each with its last writer. Freed memory needs no care: whoever

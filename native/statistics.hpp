@@ -24,6 +24,7 @@ struct Statistics {
     double mean = 0;
     double standard_deviation = 0;  // of the population: divided by the count of finite elements
     double root_mean_square = 0;
+    int64_t saturated = -1;         // `count_outside` of the function that made them; -1 where nobody asked
 };
 
 // `threads` is an upper bound; small tensors use one. Never throws on values; an unsupported type gives count = -1.

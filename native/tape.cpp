@@ -26,14 +26,10 @@ bool writes(const OperatorInfo &info, PyObject *name) {
     return false;
 }
 
-bool is_nonfinite_scalar(PyObject *object) {
-    return PyFloat_CheckExact(object) && !std::isfinite(PyFloat_AsDouble(object));
-}
-
 }  // namespace
 
-Tape::Tape(nb::object tensor_type, nb::object describe, int threads)
-    : tensor_type_(std::move(tensor_type)), describe_(std::move(describe)), threads_(threads) {}
+Tape::Tape(nb::object tensor_type, nb::object describe, int threads, bool host)
+    : tensor_type_(std::move(tensor_type)), describe_(std::move(describe)), threads_(threads), host_(host) {}
 
 const OperatorInfo &Tape::info_of(nb::handle func) {
     auto found = operators_.find(func.ptr());
@@ -80,7 +76,8 @@ bool Tape::read(PyObject *object, nb::handle name, bool written, std::vector<Rea
         last = reading.count - 1;
     reading.begin = reinterpret_cast<uintptr_t>(view.data);
     reading.end = reading.count > 0 ? reading.begin + static_cast<uintptr_t>((last + 1) * element_bytes(view.type)) : reading.begin;
-    reading.readable = reading.storage.on_host() && view.type != ElementType::unsupported;
+    reading.object = object;
+    reading.readable = host_ && reading.storage.on_host() && view.type != ElementType::unsupported;
     into.push_back(std::move(reading));
     return true;
 }
@@ -109,8 +106,10 @@ void Tape::collect(PyObject *object, nb::handle name, bool written, std::vector<
 }
 
 void Tape::measure(Reading &reading, bool with_statistics, const OperatorInfo *info) {
-    if (!reading.readable)
+    if (!reading.readable) {
+        ask_elsewhere(reading, with_statistics, info);
         return;
+    }
     const TensorView &view = reading.storage.view;
     auto work = [&] {
         if (!with_statistics) {
@@ -121,7 +120,7 @@ void Tape::measure(Reading &reading, bool with_statistics, const OperatorInfo *i
         reading.values.has_nan = statistics->nan > 0;
         reading.values.has_infinity = statistics->positive_infinity + statistics->negative_infinity > 0;
         if (info && info->saturates && reading.floating)
-            reading.values.saturated = count_outside(view, info->low, info->high, threads_);
+            statistics->saturated = count_outside(view, info->low, info->high, threads_);
         reading.values.statistics = std::move(statistics);
     };
     if (reading.count >= worth_releasing) {
@@ -139,15 +138,17 @@ void Tape::look_up(Reading &input, bool overwritten, bool is_view) {
         input.values.has_nan = known->has_nan;
         input.values.has_infinity = known->has_infinity;
         input.values.unseen = known->unseen;
+        input.source = known->statistics;
         if (exact && exact->count == input.count && exact->type == input.storage.view.type) {
             input.values.statistics = exact->statistics;
-            input.values.saturated = exact->saturated;
         }
     }
-    if (level_ != TapeLevel::full || input.values.statistics || overwritten || is_view)
+    // What lies elsewhere cannot be read once an output turns out bad: it is asked now whether it was bad itself.
+    const bool wanted = level_ == TapeLevel::full || (input.is_elsewhere() && !input.source);
+    if (!wanted || input.values.statistics || overwritten || is_view)
         return;
     const int64_t writer = input.values.operation;
-    measure(input, true, nullptr);
+    measure(input, level_ == TapeLevel::full, nullptr);
     if (!writer && input.values.statistics) {
         // Parameters and data are read again and again: remember them for as long as nobody writes there.
         input.values.count = input.count;
@@ -181,15 +182,7 @@ int Tape::judge(OperationRow &row, const OperatorInfo &info) {
     row.nonfinite_in = in_nan || in_infinity;
     if (!row.nonfinite_out || info.uninitialised)
         return 0;
-    for (const auto &[name, value] : row.scalars)
-        if (is_nonfinite_scalar(value.ptr()))
-            return 0;  // written on purpose, as in a mask of -inf
-    int trouble = 0;
-    if (out_nan && !in_nan)
-        trouble |= made_nan;
-    if (out_infinity && !in_nan && !in_infinity)
-        trouble |= made_infinity;
-    return trouble;
+    return row.is_on_purpose() ? 0 : trouble_of(in_nan, in_infinity, out_nan, out_infinity);
 }
 
 int Tape::record(nb::handle func, nb::handle args, nb::handle kwargs, nb::handle out, int site, int module, int phase,
@@ -223,6 +216,7 @@ int Tape::record(nb::handle func, nb::handle args, nb::handle kwargs, nb::handle
 
     inputs_.clear();
     outputs_.clear();
+    forget_unread();
     const Py_ssize_t positional = PyTuple_Size(args.ptr());
     const nb::object unnamed = nb::none();
     for (Py_ssize_t i = 0; i < positional; ++i) {
@@ -277,15 +271,22 @@ int Tape::record(nb::handle func, nb::handle args, nb::handle kwargs, nb::handle
             flow_.write(output.begin, output.end, output.values);
         }
     }
-    int trouble = measured ? judge(row, info) : 0;
+    bool elsewhere = false;
+    for (const std::vector<Reading> *readings : {&inputs_, &outputs_})
+        for (const Reading &reading : *readings)
+            elsewhere |= reading.is_elsewhere();
+    int trouble = 0;
+    if (measured && elsewhere)
+        judge_later(row, info);
+    else if (measured)
+        trouble = judge(row, info);
     if (trouble && level_ == TapeLevel::check) {
         for (Reading &output : outputs_)
             if (!output.values.statistics)
                 measure(output, true, &info);
     }
-    for (const Reading &output : outputs_)
-        if (measured && output.floating && !output.readable)
-            trouble |= unread_device;
+    if (!unread_.empty())
+        trouble |= unread_device;
 
     int position = 0;
     for (const Reading &input : inputs_)
@@ -334,7 +335,6 @@ OperandRow Tape::operand(const Reading &reading, bool is_output, int position) c
     row.device_type = reading.storage.device_type;
     row.device_id = reading.storage.device_id;
     row.producer = is_output ? 0 : reading.values.operation;
-    row.saturated = reading.values.saturated;
     row.statistics = reading.values.statistics;
     row.shape.assign(view.shape, view.shape + view.dimensions);
     auto label = labels_.find(reading.begin);

@@ -41,9 +41,15 @@ struct OperandRow {
     int32_t device_type = 0, device_id = 0;
     int64_t producer = 0;
     nanobind::object label;
-    int64_t saturated = -1;
     std::vector<int64_t> shape;
     std::shared_ptr<const Statistics> statistics;
+};
+
+// What can be said of an operation only when the answers to `Unread` have come.
+struct Late {
+    bool blameless = false;  // whatever it made, it was meant or nobody can tell
+    bool nan_in = false, infinity_in = false, nan_out = false, infinity_out = false;  // as far as known at once
+    std::vector<std::shared_ptr<const Statistics>> inputs, outputs;
 };
 
 struct OperationRow {
@@ -53,8 +59,26 @@ struct OperationRow {
     bool is_view = false, nonfinite_in = false, nonfinite_out = false;
     double seconds = 0;
     int64_t forward = 0;
+    std::unique_ptr<Late> late;  // while its values are still to come
     std::vector<OperandRow> operands;
     std::vector<std::pair<nanobind::object, nanobind::object>> scalars;  // name and value of what is no tensor
+
+    // Whether NaN or infinity was given to it as a number, as in a mask of -inf.
+    bool is_on_purpose() const;
+};
+
+// A tensor whose memory the processor cannot read: what is to be asked of it where it is.
+struct Unread {
+    int64_t key = 0;
+    nanobind::object tensor;
+    bool in_full = false;  // all statistics; else only whether there is a NaN or an infinity
+    bool saturates = false;
+    double low = 0, high = 0;
+};
+
+struct Awaited {
+    std::shared_ptr<Statistics> statistics;
+    int64_t count = 0;  // of the tensor's elements
 };
 
 // A tensor as `record` meets it.
@@ -66,12 +90,26 @@ struct Reading {
     bool readable = false;  // its memory may be read by the processor
     bool floating = false;
     bool written = false;
+    PyObject *object = nullptr;
     Values values;
+    std::shared_ptr<const Statistics> source;  // of the last writer of any part of it
+
+    // Whether it could hold a NaN that only another device can see.
+    bool is_elsewhere() const {
+        return !readable && floating && storage.view.type != ElementType::unsupported;
+    }
 };
+
+constexpr int trouble_of(bool nan_in, bool infinity_in, bool nan_out, bool infinity_out) {
+    return (nan_out && !nan_in ? made_nan : 0) | (infinity_out && !nan_in && !infinity_in ? made_infinity : 0);
+}
 
 class Tape {
   public:
-    Tape(nanobind::object tensor_type, nanobind::object describe, int threads);
+    // Without `host` the processor's own memory is taken for an accelerator's, which lets every path be tried on it.
+    Tape(nanobind::object tensor_type, nanobind::object describe, int threads, bool host);
+    Tape(const Tape &) = delete;
+    Tape &operator=(const Tape &) = delete;
 
     // Puts an operator that just ran on the tape. `phase` 0, 1, 2: forward, backward, optimizer. `site` and `module`
     // below 0 are taken from the forward operation whose autograd node has the sequence number `forward_node`;
@@ -88,8 +126,14 @@ class Tape {
     void forget_flow() { flow_.clear(); }
     void forget_labels() { labels_.clear(); }
 
-    // Statistics that were taken elsewhere (on an accelerator), for a row that is still on the tape.
-    bool set_statistics(int64_t operation, bool is_output, int position, const Statistics &statistics);
+    // What the last `record` could not read, as (key, tensor, in full, low, high); to be taken before the next one.
+    nanobind::list take_unread();
+    // The answers to a key: all statistics, or what a check tells. Every row and every later operation that met the same values sees it.
+    void answer(int64_t key, const Statistics &statistics);
+    void answer_check(int64_t key, bool nan, bool positive_infinity, bool negative_infinity);
+    // Judges the operations whose values have come since: (operation, operator, site, trouble) of those that made a
+    // NaN or an infinity, in order.
+    nanobind::list judge_late();
 
     // The operation that last wrote the tensor's memory; 0 when unknown.
     int64_t producer(nanobind::handle tensor) const;
@@ -112,10 +156,14 @@ class Tape {
     void measure(Reading &reading, bool with_statistics, const OperatorInfo *info);
     void look_up(Reading &input, bool overwritten, bool is_view);
     int judge(OperationRow &row, const OperatorInfo &info);
+    void ask_elsewhere(Reading &reading, bool in_full, const OperatorInfo *info);
+    void judge_later(OperationRow &row, const OperatorInfo &info);
+    void forget_unread();
     OperandRow operand(const Reading &reading, bool is_output, int position) const;
 
     nanobind::object tensor_type_, describe_;
     int threads_;
+    bool host_;
     TapeLevel level_ = TapeLevel::full;
     int64_t next_ = 1;
     Flow flow_;
@@ -124,6 +172,9 @@ class Tape {
     std::unordered_map<PyObject *, OperatorInfo> operators_;
     std::unordered_map<uintptr_t, nanobind::object> labels_;
     std::unordered_map<int64_t, Forward> forwards_;
+    int64_t next_key_ = 1;
+    std::vector<Unread> unread_;  // of the operator at hand
+    std::unordered_map<int64_t, Awaited> awaited_;
 };
 
 }  // namespace wellposed

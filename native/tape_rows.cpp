@@ -62,7 +62,7 @@ nb::tuple operand_row(int64_t operation, const OperandRow &row) {
                           producer, label, s.count, s.nan, s.positive_infinity, s.negative_infinity, s.zero, s.subnormal,
                           number(s.minimum), number(s.maximum), number(s.smallest_nonzero), number(s.mean),
                           number(s.standard_deviation), number(s.root_mean_square),
-                          optional(row.saturated, row.saturated >= 0));
+                          optional(s.saturated, s.saturated >= 0));
 }
 
 }  // namespace
@@ -86,20 +86,6 @@ nb::tuple Tape::drain(int64_t step, int64_t call) {
     }
     rows_.clear();
     return nb::make_tuple(operations, operands);
-}
-
-bool Tape::set_statistics(int64_t operation, bool is_output, int position, const Statistics &statistics) {
-    if (rows_.empty() || operation < rows_.front().id || operation > rows_.back().id)
-        return false;
-    OperationRow &row = rows_[static_cast<size_t>(operation - rows_.front().id)];
-    for (OperandRow &each : row.operands)
-        if (each.is_output == is_output && each.position == position) {
-            each.statistics = std::make_shared<Statistics>(statistics);
-            if (is_output)
-                row.nonfinite_out |= statistics.nan + statistics.positive_infinity + statistics.negative_infinity > 0;
-            return true;
-        }
-    return false;
 }
 
 }  // namespace wellposed

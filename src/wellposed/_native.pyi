@@ -39,7 +39,7 @@ MADE_INFINITY: int
 UNREAD_DEVICE: int
 
 class Tape:
-    def __init__(self, tensor_type: type, describe: Callable[..., Any], threads: int = 1) -> None: ...
+    def __init__(self, tensor_type: type, describe: Callable[..., Any], threads: int = 1, host: bool = True) -> None: ...
     def record(
         self,
         func: object,
@@ -61,7 +61,26 @@ class Tape:
     def discard(self) -> None: ...
     def forget_flow(self) -> None: ...
     def forget_labels(self) -> None: ...
-    def set_statistics(self, operation: int, is_output: bool, position: int, statistics: Statistics, /) -> bool: ...
+    def take_unread(self) -> list[tuple[int, Any, bool, float | None, float | None]]: ...
+    def answer(
+        self,
+        key: int,
+        count: int,
+        nan: int,
+        positive_infinity: int,
+        negative_infinity: int,
+        zero: int,
+        subnormal: int,
+        minimum: float,
+        maximum: float,
+        smallest_nonzero: float,
+        mean: float,
+        standard_deviation: float,
+        root_mean_square: float,
+        saturated: int,
+    ) -> None: ...
+    def answer_check(self, key: int, nan: bool, positive_infinity: bool, negative_infinity: bool) -> None: ...
+    def judge_late(self) -> list[tuple[int, int, int, int]]: ...
     @property
     def last(self) -> int: ...
     @property

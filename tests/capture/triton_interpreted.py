@@ -18,6 +18,7 @@ def main() -> None:
         tensors |= {f"{dtype} {name}": tensor for name, tensor in edges(dtype)}
         for count in (100, 640) if dtype in (torch.float32, torch.float64) else (640,):
             tensors |= {f"{dtype} {name} {count}": tensor for name, tensor in spreads(dtype, count)}
+    tensors["integers"], tensors["booleans"] = torch.arange(-70, 70), torch.arange(9) > 4
     for name, tensor in tensors.items():
         assert statistics.enqueue(name, tensor, RANGE)
     assert statistics._kernel is kernel.summarise, "the kernel failed, and PyTorch's operators took its place"

@@ -45,7 +45,8 @@ class Check(NamedTuple):
     """What two reductions tell: where there is a NaN, infinities are hidden behind it."""
 
     nan: bool
-    infinity: bool
+    positive_infinity: bool
+    negative_infinity: bool
 
 
 Result = Summary | Check | list[float]
@@ -79,6 +80,14 @@ class DeviceStatistics:
     def pending(self) -> int:
         """Answers to be fetched."""
         return len(self._wanted)
+
+    def is_fused(self, tensor: torch.Tensor) -> bool:
+        """Whether the full statistics of this tensor cost about as little as a check."""
+        if not (tensor.is_cuda if self._triton is None else self._triton):
+            return False
+        if self._kernel is None:
+            self._kernel = _triton_kernel() or device_statistics_torch.summarise
+        return self._kernel is not device_statistics_torch.summarise
 
     @torch.no_grad()
     def enqueue(self, key: Hashable, tensor: torch.Tensor, saturation: Range | None = None) -> bool:
@@ -134,7 +143,7 @@ class DeviceStatistics:
                 results[each.key] = _summary(found.rows[each.first : each.last], each.repeats, each.saturation)
             elif each.kind is Check:
                 low, high = found.extremes[each.dtype][each.first]
-                results[each.key] = Check(math.isnan(low), math.isinf(low) or math.isinf(high))
+                results[each.key] = Check(math.isnan(low), high == math.inf, low == -math.inf)
             else:
                 results[each.key] = found.values[each.first]
         return results
@@ -152,10 +161,7 @@ class DeviceStatistics:
         return rows
 
     def _summarise(self, flat: torch.Tensor, saturation: Range | None, rows: DeviceRows) -> None:
-        wanted = flat.is_cuda if self._triton is None else self._triton
-        if wanted and self._kernel is None:
-            self._kernel = _triton_kernel() or device_statistics_torch.summarise
-        if wanted and self._kernel is not None:
+        if self.is_fused(flat) and self._kernel is not None:
             used = rows.used
             try:
                 self._kernel(flat, saturation, rows)

@@ -213,9 +213,11 @@ _CONSTANTS: dict[str, Any] = {
 
 def summarise(flat: torch.Tensor, saturation: tuple[float, float] | None, rows: DeviceRows) -> None:
     """Enqueue the statistics of a vector; they go to the next row."""
-    if flat.dtype not in _FORMATS:
+    if flat.dtype.is_floating_point and flat.dtype not in _FORMATS:  # float8
         device_statistics_torch.summarise(flat, saturation, rows)
         return
+    if flat.dtype not in _FORMATS:
+        flat = flat.to(torch.float32 if flat.dtype.itemsize < 4 else torch.float64)
     if flat.is_cuda and flat.device.index != torch.cuda.current_device():
         # Triton launches on the current device, wherever the memory is.
         with torch.cuda.device(flat.device):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 
-from wellposed import _native
+from wellposed.capture.device_readings import DeviceReadings
 from wellposed.capture.modules import Modules
+
+Announce = Callable[[str, Sequence[tuple[object, ...]]], None]
 
 _SAMPLED_ELEMENTS = 65_536
 """An update is measured on at most this many evenly spaced elements of a parameter, so that memory stays bounded."""
@@ -29,22 +32,59 @@ class _Tracked:
 class GradientNorm:
     """Over all parameters that an optimizer is about to update."""
 
-    norm: float
-    nonfinite: int
+    squares: float = 0.0
+    nonfinite: int = 0
+    """Elements that are NaN or infinite; of a gradient whose elements nobody counted, one."""
+
+    @property
+    def norm(self) -> float:
+        return math.sqrt(self.squares) if math.isfinite(self.squares) else math.inf
+
+    def add(self, statistics: tuple[Any, ...]) -> None:
+        """A gradient by the columns of its statistics."""
+        if statistics[0] is None:
+            return
+        bad = statistics[1] + statistics[2] + statistics[3]
+        self.nonfinite += bad
+        if statistics[11] is not None:
+            self.squares += statistics[11] * statistics[11] * (statistics[0] - bad)
+
+    def add_norms(self, values: list[float]) -> None:
+        """Gradients by their largest magnitudes, followed by their norms."""
+        half = len(values) // 2
+        for largest, norm in zip(values[:half], values[half:], strict=True):
+            if math.isfinite(largest):
+                self.squares += norm * norm
+            else:
+                self.nonfinite += 1
+
+
+@dataclass(slots=True)
+class _Row:
+    """Of the record's table ``parameter_step``, as far as it is known."""
+
+    step: int
+    parameter: int
+    weight_rms: float | None = None
+    update_ratio: float | None = None
+    statistics: tuple[Any, ...] = (None,) * 13
+
+    def columns(self) -> tuple[Any, ...]:
+        return (self.step, self.parameter, self.weight_rms, self.update_ratio, *self.statistics)
 
 
 class Parameters:
     """Numbers the parameters and takes their statistics; the caller has switched dispatch modes off."""
 
-    def __init__(self, modules: Modules, announce: Callable[[str, Sequence[tuple[object, ...]]], None], threads: int):
+    def __init__(self, modules: Modules, announce: Announce, readings: DeviceReadings):
         """`announce` receives rows of the record's tables ``parameter`` and ``parameter_step``."""
         self._modules = modules
         self._announce = announce
-        self._threads = threads
+        self._readings = readings
         self._tracked: dict[int, _Tracked] = {}
         self._count = 0
-        self._before: list[tuple[int, torch.Tensor, torch.Tensor]] = []
-        self._pending: list[tuple[Any, ...]] = []
+        self._before: list[tuple[_Row, torch.Tensor, torch.Tensor]] = []
+        self._pending: list[_Row] = []
 
     def track(self, parameters: Iterable[torch.Tensor]) -> bool:
         """Enter the parameters that are new, with how they start; returns whether there were any."""
@@ -59,79 +99,102 @@ class Parameters:
             self._tracked[id(parameter)] = _Tracked(self._count, weakref.ref(parameter), name)
             fan_in, fan_out = _fans(parameter)
             site = self._modules.made_at(owner[0]) if owner else -1
-            row = (
+            start = (
                 self._count, name, ",".join(map(str, parameter.shape)), str(parameter.dtype).removeprefix("torch."),
                 type(owner[0]).__name__ if owner else "", fan_in, fan_out, site if site > 0 else None,
-                *statistics_row(parameter, self._threads),
             )  # fmt: skip
-            self._announce("parameter", [row])
+            self._readings.statistics(parameter, partial(self._parameter_known, start))
         return self._count > before
+
+    def _parameter_known(self, start: tuple[Any, ...], statistics: tuple[Any, ...]) -> None:
+        self._announce("parameter", [(*start, *statistics)])
 
     def labels(self) -> list[tuple[torch.Tensor, str]]:
         """Every live parameter with its name."""
         live = ((each.reference(), each.name) for each in self._tracked.values())
         return [(parameter, name) for parameter, name in live if parameter is not None]
 
-    def gradients(self, parameters: Iterable[torch.Tensor], step: int, *, write: bool) -> GradientNorm:
-        """The gradients' norm; with `write`, each parameter's statistics go to the record and its weights are kept
-        until `updated`."""
-        squares, nonfinite = 0.0, 0
-        self._before = []
-        rows: list[tuple[object, ...]] = []
+    def gradients(
+        self,
+        parameters: Iterable[torch.Tensor],
+        step: int,
+        then: Callable[[GradientNorm], None],
+        *,
+        write: bool,
+    ) -> None:
+        """Give the gradients' norm to `then`; with `write`, each parameter's statistics go to the record and its
+        weights are kept until `updated`."""
+        norm = GradientNorm()
+        elsewhere: list[torch.Tensor] = []
+        self._before, self._pending = [], []
         for parameter in parameters:
             gradient = _local(parameter.grad)
             if gradient is None:
                 continue
-            row = statistics_row(gradient, self._threads)
-            if row[0] is None:
-                continue
-            bad = row[1] + row[2] + row[3]
-            nonfinite += bad
-            rms = row[11]
-            if rms is not None:
-                squares += rms * rms * (row[0] - bad)
             tracked = self._tracked.get(id(parameter))
-            if write and tracked is not None:
-                weight_rms = statistics_row(parameter, self._threads)[11]
+            row = _Row(step, tracked.number) if write and tracked is not None else None
+            if row is None and self._readings.is_elsewhere(gradient):
+                elsewhere.append(gradient)
+                continue
+            self._readings.statistics(gradient, partial(_gradient_known, norm, row))
+            if row is not None:
+                self._readings.statistics(parameter, partial(_weight_known, row))
                 sample = _sample(parameter)
-                self._before.append((len(rows), sample, sample.clone()))
-                rows.append((step, tracked.number, weight_rms, None, *row))
-        if write:
-            self._pending = rows
-        return GradientNorm(math.sqrt(squares) if math.isfinite(squares) else math.inf, nonfinite)
+                self._before.append((row, sample, sample.clone()))
+                self._pending.append(row)
+        for values in _largest_and_norms(elsewhere):
+            self._readings.values(values, norm.add_norms)
+        self._readings.afterwards(partial(then, norm))
 
-    def updated(self) -> float | None:
-        """After the update: its size relative to the weights goes to the record; returns the updates' norm (of the
-        sampled elements, scaled up), or None where nothing was measured."""
+    def updated(self, then: Callable[[float | None], None]) -> None:
+        """After the update: its size relative to the weights goes to the record; gives `then` the updates' norm (of the
+        sampled elements), or None where nothing was measured."""
         if not self._before:
-            return None
-        total = 0.0
-        rows = self._pending
-        for index, sample, before in self._before:
+            then(None)
+            return
+        update = GradientNorm()
+        for row, sample, before in self._before:
             change, size = _norm(sample - before), _norm(before)
-            row = rows[index]
-            rows[index] = (*row[:3], change / size if size > 0 else None, *row[4:])
-            total += change * change
-        self._announce("parameter_step", rows)
+            if self._readings.is_elsewhere(sample):
+                self._readings.values(torch.stack([change, size]), partial(_update_known, update, row))
+            else:
+                _update_known(update, row, (float(change), float(size)))
+        rows = self._pending
         self._before, self._pending = [], []
-        return math.sqrt(total) if math.isfinite(total) else total
+        self._readings.afterwards(partial(self._update_measured, rows, update, then))
+
+    def _update_measured(self, rows: list[_Row], update: GradientNorm, then: Callable[[float | None], None]) -> None:
+        self._announce("parameter_step", [row.columns() for row in rows if row.statistics[0] is not None])
+        then(math.sqrt(update.squares) if math.isfinite(update.squares) else update.squares)
 
 
-def statistics_row(tensor: torch.Tensor, threads: int) -> tuple[Any, ...]:
-    """The columns of `record.schema.STATISTICS_COLUMNS`; all None where the memory cannot be read from here."""
-    try:
-        s = _native.summarise(tensor if tensor.device.type == "cpu" else tensor.detach().cpu(), threads)
-    except (TypeError, RuntimeError):
-        return (None,) * 13
-    return (
-        s.count, s.nan, s.positive_infinity, s.negative_infinity, s.zero, s.subnormal, _known(s.minimum),
-        _known(s.maximum), _known(s.smallest_nonzero), _known(s.mean), _known(s.standard_deviation),
-        _known(s.root_mean_square), None,
-    )  # fmt: skip
+def _gradient_known(norm: GradientNorm, row: _Row | None, statistics: tuple[Any, ...]) -> None:
+    norm.add(statistics)
+    if row is not None:
+        row.statistics = statistics
 
 
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
+def _weight_known(row: _Row, statistics: tuple[Any, ...]) -> None:
+    row.weight_rms = statistics[11]
+
+
+def _update_known(update: GradientNorm, row: _Row, change_and_size: Sequence[float]) -> None:
+    change, size = change_and_size
+    row.update_ratio = change / size if size > 0 else None
+    update.squares += change * change
+
+
+def _largest_and_norms(gradients: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
+    """Largest magnitudes, then norms, of gradients that are on an accelerator: a few kernels for all of them."""
+    groups: dict[tuple[torch.device, torch.dtype], list[torch.Tensor]] = {}
+    for gradient in gradients:
+        if gradient.numel() and not gradient.is_meta:
+            groups.setdefault((gradient.device, gradient.dtype), []).append(gradient.detach())
+    for (_, dtype), group in groups.items():
+        # The norm of many float16 values is beyond float16.
+        wide = torch.float32 if dtype.itemsize < 4 else None
+        norms = torch.stack(torch._foreach_norm(group, 2, dtype=wide))
+        yield torch.cat([torch.stack(torch._foreach_norm(group, math.inf)).to(norms.dtype), norms])
 
 
 def _local(gradient: torch.Tensor | None) -> torch.Tensor | None:
@@ -153,8 +216,8 @@ def _sample(parameter: torch.Tensor) -> torch.Tensor:
     return flat[:: max(1, flat.numel() // _SAMPLED_ELEMENTS)] if flat.dim() == 1 else flat
 
 
-def _norm(values: torch.Tensor) -> float:
-    return float(torch.linalg.vector_norm(values if values.is_complex() else values.float()))
+def _norm(values: torch.Tensor) -> torch.Tensor:
+    return torch.linalg.vector_norm(values if values.is_complex() else values.float())
 
 
 def _fans(parameter: torch.Tensor) -> tuple[int | None, int | None]:

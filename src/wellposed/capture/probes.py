@@ -39,6 +39,16 @@ def probe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) ->
     return facts
 
 
+def makes_nonfinite(args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> bool:
+    """Whether there is a NaN or an infinity in `out` and none in the arguments, as far as they can be read."""
+
+    def bad(value: Any) -> bool:
+        floats = (each for each in _tensors(value) if _readable(each) and each.is_floating_point())
+        return any(not bool(torch.isfinite(each).all()) for each in floats)
+
+    return bad(out) and not bad([*args, *kwargs.values()])
+
+
 def _in_float64(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
     """Magnitudes that the operator gives on the same inputs in float64; None where it cannot be asked again."""
     schema = getattr(func, "_schema", None)

@@ -90,7 +90,7 @@ class Recorder(TorchDispatchMode):
                 )  # fmt: skip
             if trouble:
                 self._on_trouble(trouble, func, args, kwargs or {}, out)
-            elif self.tape.pending > self.rows_wanted:
+            if self.tape.pending > self.rows_wanted:
                 self.on_rows()
         except Exception as error:
             self._on_failure(error)

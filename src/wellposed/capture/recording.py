@@ -40,6 +40,8 @@ class Options:
     """Recording time that is free before the budget counts."""
     full_at_first: int = FULL_AT_FIRST
     """Steps recorded in full at the start; with 0 none is, then or later, but around trouble."""
+    reads_host: bool = True
+    """False takes the processor's own memory for an accelerator's: to try the way of such tensors without one."""
     watches_operators: bool = True
     """Whether every operator's output is checked between the full steps; else only the outputs of modules."""
 

@@ -12,6 +12,7 @@ import warnings
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,14 +21,15 @@ from torch.utils._python_dispatch import _disable_current_modes
 from wellposed import _native
 from wellposed.capture.alarm import Alarm
 from wellposed.capture.budget import Budget
+from wellposed.capture.device_readings import DeviceReadings, LateTrouble
 from wellposed.capture.graph_walk import find_in_graph
 from wellposed.capture.modules import Modules
 from wellposed.capture.notes import Notes
 from wellposed.capture.operators import Operators
 from wellposed.capture.overhead import Overhead
-from wellposed.capture.parameters import Parameters, statistics_row
+from wellposed.capture.parameters import GradientNorm, Parameters
 from wellposed.capture.patches import Patches, force_eager
-from wellposed.capture.probes import probe
+from wellposed.capture.probes import makes_nonfinite, probe
 from wellposed.capture.recorder import FORWARD, OPTIMIZER, Recorder, next_sequence
 from wellposed.capture.recording import Options, Progress
 from wellposed.capture.steps import StepWatch
@@ -56,9 +58,10 @@ class Session:
         self._notes = Notes(writer, folder)
         self._operators = Operators(lambda row: writer.add("operator", [row]))
         self._modules = Modules(self._notes.sites, lambda row: writer.add("module", [row]))
-        threads = self._threads = torch.get_num_threads()
-        self._parameters = Parameters(self._modules, writer.add, threads)
-        self._tape = _native.Tape(torch.Tensor, self._operators.describe, threads)
+        threads, host = torch.get_num_threads(), options.reads_host
+        self._tape = _native.Tape(torch.Tensor, self._operators.describe, threads, host=host)
+        self._readings = DeviceReadings(self._tape, threads, self._late_trouble, host=host)
+        self._parameters = Parameters(self._modules, writer.add, self._readings)
         self._recorder = Recorder(self._tape, self._notes.sites, self._modules, self._trouble, self._fail)
         self._overhead = Overhead(self._recorder)
         budget = Budget(
@@ -68,7 +71,9 @@ class Session:
             full_at_first=options.full_at_first,
             watches_operators=options.watches_operators,
         )
-        self._stretches = Stretches(self._recorder, self._tape, budget, writer, self._overhead, self._parameters.labels)
+        self._stretches = Stretches(
+            self._recorder, self._tape, budget, writer, self._overhead, self._parameters.labels, self._readings.fetch
+        )
         self._patches = Patches()
         self._steps = StepWatch(self, self._patches, self._fail)
         self._modules.on_outermost = self._outermost_call
@@ -85,6 +90,7 @@ class Session:
         self._full_sequence_at_begin = 0
         self._looked: Counter[object] = Counter()
         self._troubles = 0
+        self._bad_places: set[tuple[str, int]] = set()
         self._loss_alarm, self._gradient_alarm = Alarm(), Alarm()
 
     # Installing and closing
@@ -159,13 +165,20 @@ class Session:
             self._recorder.backward_called_at = self._notes.sites.user_frame()
             self._look_for_hidden_nan()
             if loss is not None and loss.numel() == 1:
-                value = float(loss.detach())
-                self._facts["loss"] = value
                 self._facts["loss_operation"] = self._tape.producer(loss) or None
-                if not math.isfinite(value):
-                    self._loss_is_not_finite(loss, value)
-                elif self._loss_alarm.suspicious(abs(value)) and self._look("loss"):
-                    self._stretches.escalate()
+                if self._readings.is_elsewhere(loss):
+                    site = self._notes.sites.here()
+                    self._readings.values(loss, lambda values: self._loss_known(values[0], None, site))
+                else:
+                    self._loss_known(float(loss.detach()), loss)
+
+    def _loss_known(self, value: float, loss: torch.Tensor | None, site: int | None = None) -> None:
+        """`loss` is given while its graph is still there."""
+        self._facts["loss"] = value
+        if not math.isfinite(value):
+            self._loss_is_not_finite(loss, value, site)
+        elif self._loss_alarm.suspicious(abs(value)) and self._look("loss"):
+            self._stretches.escalate()
 
     def gradient_begins(self) -> None:
         """torch.autograd.grad: backward operators, but no end of a step."""
@@ -195,19 +208,22 @@ class Session:
             self._track(parameters)
             rates = [_plain_number(group.get("lr")) for group in optimizer.param_groups]
             self._facts["learning_rate"] = max((rate for rate in rates if isinstance(rate, float)), default=None)
-            norm = self._parameters.gradients(parameters, self._step, write=self._stretches.level == "full")
-            self._facts["gradient_norm"] = norm.norm
-            self._facts["gradient_nonfinite"] = norm.nonfinite
-            suspicious = self._gradient_alarm.suspicious(norm.norm)
-            if (norm.nonfinite or suspicious) and self._look("gradient"):
-                self._stretches.escalate()
+            full = self._stretches.level == "full"
+            self._parameters.gradients(parameters, self._step, self._gradients_known, write=full)
+
+    def _gradients_known(self, norm: GradientNorm) -> None:
+        self._facts["gradient_norm"] = norm.norm
+        self._facts["gradient_nonfinite"] = norm.nonfinite
+        suspicious = self._gradient_alarm.suspicious(norm.norm)
+        if (norm.nonfinite or suspicious) and self._look("gradient"):
+            self._stretches.escalate()
 
     def update_ended(self, _optimizer: torch.optim.Optimizer) -> None:
         self._recorder.phase = FORWARD
         if self._dead:
             return
         with self._overhead.own_work():
-            self._facts["update_norm"] = self._parameters.updated()
+            self._parameters.updated(partial(self._facts.__setitem__, "update_norm"))
             self._next_step()
 
     def update_skipped(self, scale: float) -> None:
@@ -284,8 +300,13 @@ class Session:
         return self._looked[place] <= _LOOKS_A_PLACE
 
     def _trouble(self, bits: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        """An operator has just made a NaN or an infinity that its inputs did not hold."""
+        """An operator has just made a NaN or an infinity that its inputs did not hold; or nobody can tell from here."""
+        if bits & _native.UNREAD_DEVICE:
+            self._readings.read_operands()
+            if not bits & ~_native.UNREAD_DEVICE and not self._is_bad_again(func, args, kwargs, out):
+                return
         if not self._look((id(func), self._tape.last_site)):
+            self._bad_places.discard((str(func), self._tape.last_site))
             return
         self._troubles += 1
         operation = self._tape.last
@@ -294,22 +315,40 @@ class Session:
         self._writer.add("probe", [(operation, name, json.dumps(value)) for name, value in facts.items()])
         self._stretches.escalate()
 
+    def _late_trouble(self, found: list[LateTrouble]) -> None:
+        """Operators whose results lay on an accelerator made a NaN or an infinity; their inputs are gone by now."""
+        for operation, operator, site, _bits in found:
+            if self._look((operator, site)):
+                self._troubles += 1
+                self._bad_places.add((self._operators.names[operator], site))
+                self._writer.add("probe", [(operation, "seen", json.dumps("when the values came from the device"))])
+                self._stretches.escalate()
+
+    def _is_bad_again(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> bool:
+        """Whether an operator that made trouble on an accelerator does so again: worth waiting for the device."""
+        if not self._bad_places or (str(func), self._tape.last_site) not in self._bad_places:
+            return False
+        with _disable_current_modes(), torch.no_grad():
+            return makes_nonfinite(args, kwargs, out)
+
     def _module_output(self, module: int, output: torch.Tensor) -> None:
         """A module has run in a step whose operators nobody watches."""
         with self._overhead.own_work():
-            row = statistics_row(output, self._threads)
-            self._writer.add("module_step", [(self._step, module, *row)])
-            if row[0] is not None and row[1] + row[2] + row[3] and self._look("module"):
-                self._notes.event(self._step, "nonfinite-module-output", {"module": module}, once=True)
-                self._stretches.escalate()
+            self._readings.statistics(output, partial(self._module_output_known, module))
 
-    def _loss_is_not_finite(self, loss: torch.Tensor, value: float) -> None:
+    def _module_output_known(self, module: int, row: tuple[Any, ...]) -> None:
+        self._writer.add("module_step", [(self._step, module, *row)])
+        if row[0] is not None and row[1] + row[2] + row[3] and self._look("module"):
+            self._notes.event(self._step, "nonfinite-module-output", {"module": module}, once=True)
+            self._stretches.escalate()
+
+    def _loss_is_not_finite(self, loss: torch.Tensor | None, value: float, site: int | None) -> None:
         if not self._look("loss"):
             return
-        site = self._notes.sites.here()
+        site = self._notes.sites.here() if site is None else site
         details = {"loss": str(value), "level": self._stretches.level}
         self._notes.event(self._step, "nonfinite-loss", details, site, once=True)
-        if self._stretches.level in ("off", "modules"):
+        if self._stretches.level in ("off", "modules") and loss is not None:
             found = find_in_graph(loss)
             if found is not None:
                 # Steps make their autograd nodes in the same order: the place in a recorded step tells the line.

@@ -32,8 +32,9 @@ class Stretches:
         writer: RecordWriter,
         overhead: Overhead,
         labels: Callable[[], list[tuple[torch.Tensor, str]]],
+        fetch: Callable[[], None],
     ):
-        """`labels` gives the live parameters with their names."""
+        """`labels` gives the live parameters with their names; `fetch` brings over what lies on accelerators."""
         self.level: Level = "off"
         self.step_level: Level = "off"
         """The closest level of any stretch of the step."""
@@ -43,6 +44,7 @@ class Stretches:
         self._writer = writer
         self._overhead = overhead
         self._labels = labels
+        self._fetch = fetch
         self._began = time.perf_counter()
         self._spent_before = 0.0
         self._active = False
@@ -57,6 +59,7 @@ class Stretches:
         self._set(level)
 
     def end(self) -> None:
+        self._fetch()  # may show trouble, which keeps a stretch that was only checked
         if self.level == "full":
             self._drain()
         else:
@@ -102,6 +105,7 @@ class Stretches:
 
     def _many_rows(self) -> None:
         if self.level == "full":
+            self._fetch()
             self._drain()
 
     def _drain(self) -> None:
