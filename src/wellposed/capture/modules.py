@@ -28,6 +28,8 @@ class Modules:
         """Called with a module that is entered from outside any module."""
         self.on_output: Callable[[int, torch.Tensor], None] | None = None
         """Called with a module's number and its (first) output, where somebody wants it."""
+        self.on_failure: Callable[[Exception], None] = _raise
+        """Called with an error of ours, which is none of the program's."""
         self._stack: list[int] = []
         self._numbers: dict[str, int] = {}
         self._known: dict[int, tuple[weakref.ref[torch.nn.Module], int]] = {}
@@ -38,16 +40,25 @@ class Modules:
 
     def install(self) -> None:
         self._handles = [
-            torch_module.register_module_forward_pre_hook(self._enter),
-            torch_module.register_module_forward_hook(self._leave, always_call=True),
-            torch_module.register_module_module_registration_hook(self._registered_module),
-            torch_module.register_module_parameter_registration_hook(self._registered_parameter),
+            torch_module.register_module_forward_pre_hook(self._contained(self._enter)),
+            torch_module.register_module_forward_hook(self._contained(self._leave), always_call=True),
+            torch_module.register_module_module_registration_hook(self._contained(self._registered_module)),
+            torch_module.register_module_parameter_registration_hook(self._contained(self._registered_parameter)),
         ]
 
     def remove(self) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles = []
+
+    def _contained(self, hook: Callable[..., None]) -> Callable[..., None]:
+        def call(*args: Any) -> None:
+            try:
+                hook(*args)
+            except Exception as error:
+                self.on_failure(error)
+
+        return call
 
     def adopt(self, root: torch.nn.Module) -> None:
         """Learn the names of a model that was built before the hooks were installed."""
@@ -136,6 +147,10 @@ class Modules:
         found = self._made_at.get(id(module))
         if found is None or found[0]() is not module:
             self._made_at[id(module)] = (weakref.ref(module), self._sites.here())
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def _first_tensor(output: Any) -> torch.Tensor | None:

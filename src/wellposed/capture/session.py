@@ -77,6 +77,7 @@ class Session:
         self._patches = Patches()
         self._steps = StepWatch(self, self._patches, self._fail)
         self._modules.on_outermost = self._outermost_call
+        self._modules.on_failure = self._fail
         self._recorder.on_forward_again = self._forward_again
 
         self._dead = False
@@ -113,12 +114,11 @@ class Session:
 
     def close(self) -> dict[str, Any]:
         """Write what is left, take the hooks away, and return what the record's meta table should hold."""
-        with self._overhead.own_work():
+        try:
             if not self._dead:
-                self._stretches.end()
-                # What runs after the last update, or after a program that never made one, is no step of training.
-                if self._facts or self._step == 0:
-                    self._end_step()
+                self._write_the_rest()
+        except Exception as error:
+            self._fail(error)
         self._stretches.leave()
         self._modules.remove()
         self._steps.remove()
@@ -126,6 +126,13 @@ class Session:
         if self._notes.said("compiled-model-run-eagerly"):
             torch.compiler.set_stance("default")
         return {"operations": self._recorder.operators, "recording_seconds": self._overhead.seconds()}
+
+    def _write_the_rest(self) -> None:
+        with self._overhead.own_work():
+            self._stretches.end()
+            # What runs after the last update, or after a program that never made one, is no step of training.
+            if self._facts or self._step == 0:
+                self._end_step()
 
     def _die(self) -> None:
         """A forked child (a DataLoader's worker) inherits our hooks; its operators are none of our business."""
@@ -164,6 +171,8 @@ class Session:
                 self._next_step()
             self._recorder.backward_called_at = self._notes.sites.user_frame()
             self._look_for_hidden_nan()
+            if not self._stretches.reaches_here():
+                self._notes.event(self._step, "unwatched-thread", {}, self._notes.sites.here(), once=True)
             if loss is not None and loss.numel() == 1:
                 self._facts["loss_operation"] = self._tape.producer(loss) or None
                 if self._readings.is_elsewhere(loss):
@@ -278,11 +287,12 @@ class Session:
     def _outermost_call(self, module: torch.nn.Module) -> None:
         if self._dead:
             return
+        training = torch.is_grad_enabled()  # asked before our own work, which needs no gradients
         with self._overhead.own_work():
             if module not in self._roots:
                 self._roots.add(module)
                 self._track(module.parameters())
-            if not torch.is_grad_enabled():
+            if not training:
                 # Evaluation and generation: each call is a stretch of its own, so that a long loop is sampled.
                 self._stretches.end()
                 self._call += 1
@@ -372,8 +382,10 @@ class Session:
 
     def _compiled(self) -> None:
         """The program compiles a model: from here on such models run eagerly, since compiled code cannot be seen."""
-        site = self._notes.sites.here()
-        if self._notes.event(self._step, "compiled-model-run-eagerly", {}, site, once=True):
+        if self._notes.said("compiled-model-run-eagerly"):
+            return
+        with contextlib.suppress(Exception):
+            self._notes.event(self._step, "compiled-model-run-eagerly", {}, self._notes.sites.here())
             warnings.filterwarnings("ignore", message="Using `torch.compile\\(module\\)` when there are global hooks")
             torch.compiler.set_stance("force_eager")
 

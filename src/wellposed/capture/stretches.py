@@ -80,6 +80,12 @@ class Stretches:
             for parameter, name in self._labels():
                 self._tape.label(parameter, name)
 
+    def reaches_here(self) -> bool:
+        """Whether the operators of this thread are seen, where any are: a dispatch mode belongs to one thread."""
+        if self.level in ("off", "modules"):
+            return True
+        return self._recorder in _python_dispatch._get_current_dispatch_mode_stack()
+
     def leave(self) -> None:
         """Take the dispatch mode away."""
         if not self._active:

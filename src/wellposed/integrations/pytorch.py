@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -47,7 +48,10 @@ class Watch:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         assert self._recording is not None
         last = f"{kind.__name__}: {error}" if kind is not None else None
-        self._recording.stop(0 if kind is None else 1, last)
+        try:
+            self._recording.stop(0 if kind is None else 1, last)
+        except Exception as failure:  # a full disk is no reason to end a training
+            warnings.warn(f"wellposed: the record could not be closed ({failure})", RuntimeWarning, stacklevel=2)
 
     @property
     def record(self) -> Record:
