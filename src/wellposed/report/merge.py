@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from wellposed.diagnosis import Diagnosis
@@ -36,6 +36,8 @@ class Facts:
     ranks: tuple[int, ...]
     """Empty where the run is one record."""
     versions: dict[str, str]
+    gaps: tuple[str, ...] = ()
+    """A sentence for everything that kept the record from being complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,18 @@ def facts(runs: Runs) -> Facts:
         recording_seconds=_largest([program.recording_seconds for program in programs]),
         ranks=tuple(sorted({rank_of(record, n) for n, (record, _) in enumerate(runs)})) if len(runs) > 1 else (),
         versions=programs[0].versions,
+        gaps=tuple(dict.fromkeys(gap for record, _ in runs for gap in _gaps(record))),
     )
+
+
+def _gaps(record: Record) -> Iterator[str]:
+    if record.meta.get("size_limit_reached"):
+        yield "The record reached its size limit, and leaves out the operators after that (--max-size gives more room)."
+    for event in record.events("unwatched-thread"):
+        yield f"Training ran in another thread from step {event.step} on: its operators were not watched."
+    for event in record.events("recorder-failed"):
+        reason = event.details.get("error", "unknown")
+        yield f"Recording broke off in step {event.step}, by a fault of wellposed's own ({reason})."
 
 
 def merge(runs: Runs) -> tuple[Told, ...]:

@@ -95,7 +95,7 @@ class Story:
     watched: str
     """What was checked: steps, operators, time, overhead."""
     ending: str
-    """How the program ended, where not in peace; empty otherwise."""
+    """How the program ended, where not in peace, and what of it was not recorded; empty otherwise."""
     chapters: tuple[Chapter, ...]
     untied: tuple[Happening, ...]
     """Consequences whose root is not among the findings."""
@@ -124,7 +124,7 @@ def make_story(runs: Runs, *, bars: int = 16) -> Story:
         headline=_headline(chapters, about),
         program=_program(about),
         watched=_watched(about),
-        ending=_ending(about),
+        ending=" ".join(filter(None, (_ending(about), *(plain(gap, 500) for gap in about.gaps)))),
         chapters=chapters,
         untied=tuple(_happening(each) for each in loose),
         advice=tuple(_chapter(by_id[each.id], runs, bars, []) for each in diagnosis.advice),
