@@ -63,6 +63,8 @@ BAD_RECURRENT = """
         optimizer.step()
 """
 
+BAD_LSTM = BAD_RECURRENT.replace("nn.GRU", "nn.LSTM")
+
 BY_HAND_LOOP = """
     import torch
     from torch import nn
@@ -192,6 +194,7 @@ LASTING_SPIKE = """
 FIRING = [
     ("vanishing-gradient", "vanishing-gradient", DEEP_TANH, "# the activation"),
     ("vanishing-recurrence", "vanishing-gradient", BAD_RECURRENT, "# made here"),
+    ("vanishing-recurrence", "vanishing-gradient", BAD_LSTM, "nn.LSTM("),
     ("vanishing-recurrence", "vanishing-gradient", BY_HAND_LOOP, "# the recurrence"),
     ("exploding-recurrence", "exploding-gradient", LINEAR_SYSTEM, "# the system"),
     ("exploding-recurrence", "exploding-gradient", OVERFLOWING_SYSTEM, "# the recurrence"),
@@ -241,6 +244,18 @@ HEALTHY = {
         for step in range(30):
             x = torch.randn(32, 40, 3)
             label = (x[:, -3:, 0].sum(1) > 0).long()
+            states, _ = rnn(x)
+            loss = nn.functional.cross_entropy(head(states[:, -1]), label)
+            optimizer.zero_grad(); loss.backward(); optimizer.step()
+    """,
+    "an LSTM that learns from what came last": """
+        import torch
+        from torch import nn
+        rnn, head = nn.LSTM(3, 12, batch_first=True), nn.Linear(12, 2)
+        optimizer = torch.optim.Adam([*rnn.parameters(), *head.parameters()], lr=0.03)
+        for step in range(40):
+            x = torch.randn(64, 40, 3)
+            label = (x[:, -2:, 0].sum(1) > 0).long()
             states, _ = rnn(x)
             loss = nn.functional.cross_entropy(head(states[:, -1]), label)
             optimizer.zero_grad(); loss.backward(); optimizer.step()

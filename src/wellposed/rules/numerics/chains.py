@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wellposed.findings import Location
 from wellposed.record import Operand, Operation, Phase, Record
@@ -19,6 +19,8 @@ SHORTEST = 8
 """Passes from which on a chain is called a recurrence: growth over fewer is a matter of depth."""
 HOPS = 48
 """Operations looked at on the way from one pass back to the one before: a gated cell has about thirty."""
+FUSED = {"mkldnn_rnn_layer_backward": (5, 6), "_cudnn_rnn_backward": (1, 2), "miopen_rnn_backward": (1, 2)}
+"""Backward passes of whole layers, and which of their results are gradients of the state before the first pass."""
 RECURRENT_LAYERS = frozenset({"RNN", "LSTM", "GRU"})
 """Classes whose own code holds the loop; where one is made is where the user can change it."""
 
@@ -53,32 +55,54 @@ def recurrences(record: Record, step: int, phase: Phase) -> list[Chain]:
     return cache[step, phase]
 
 
-def place(record: Record, chain: Chain) -> Location:
-    """Where the recurrence stands: the line of a hand-written loop, or the line that makes a recurrent layer."""
-    first = chain.operations[0]
-    here = location(first)
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A recurrent layer whose backward pass is one operator: only its two ends are seen."""
+
+    operation: Operation
+    passes: int
+    left: float
+    """Rms of the gradient at the state before the first pass, against that at the output of the last."""
+
+
+def fused_recurrences(record: Record, step: int) -> list[Fused]:
+    found: list[Fused] = []
+    for operation in record.operations(*FUSED, step=step, phase="backward"):
+        arriving = operation.input("grad_output")
+        if arriving is None or arriving.statistics is None or len(arriving.shape) != 3:
+            continue
+        states = [operation.outputs[index] for index in FUSED[operation.base] if index < len(operation.outputs)]
+        sizes = [each.statistics.root_mean_square for each in states if each.statistics and not each.nonfinite]
+        first_is_batch = (
+            operation.base != "mkldnn_rnn_layer_backward" and operation.arguments.get("batch_first") is True
+        )
+        passes = arriving.shape[1 if first_is_batch else 0]
+        # Where the loss reads the last output alone, the rest of what arrives is zero.
+        read = max(1, arriving.statistics.count - arriving.statistics.zero)
+        size = arriving.statistics.root_mean_square * math.sqrt(arriving.statistics.count / read)
+        if sizes and size > 0 and passes >= SHORTEST:
+            found.append(Fused(operation, passes, max(sizes) / size))
+    return found
+
+
+def place(record: Record, operation: Operation) -> Location:
+    """Where the recurrence of one of its operations stands: the line of a hand-written loop, or the line that makes a
+    recurrent layer."""
+    here = location(operation)
     layer = next(
         (
-            each
+            each.site
             for each in record.parameters()
             if each.site is not None
             and each.module in RECURRENT_LAYERS
-            and first.module
-            and each.name.startswith(first.module + ".")
+            and operation.module
+            and each.name.startswith(operation.module + ".")
         ),
         None,
     )
-    if layer is None or layer.site is None:
+    if layer is None:
         return here
-    return Location(
-        file=layer.site.file,
-        line=layer.site.line,
-        function=layer.site.function or None,
-        module=here.module,
-        operator=here.operator,
-        phase=here.phase,
-        library=here.library,
-    )
+    return replace(here, file=layer.file, line=layer.line, function=layer.function or None)
 
 
 def _find(record: Record, step: int, phase: Phase) -> list[Chain]:

@@ -100,7 +100,7 @@ def check(record: Record) -> Iterator[Finding]:
             if fit is None:
                 continue
             harm = _harm(record, chain, steps[step], trend)
-            where = place(record, chain)
+            where = place(record, chain.operations[0])
             key = where.file, where.line
             if key in told and not (harm and told[key].role == "advice"):
                 continue
@@ -146,7 +146,7 @@ def _finding(record: Record, chain: Chain, fit: Fit, harm: str, births: set[int]
     guilty = next((each.id for each in chain.operations if each.id in births), chain.operations[0].id)
     what = "The gradient" if chain.phase == "backward" else "The state"
     return RULE.finding(
-        place(record, chain),
+        place(record, chain.operations[0]),
         f"{what} grows {number(fit.factor)}-fold at each pass of this recurrence, "
         f"{number(finite[-1] / finite[0])}-fold over {len(finite)} passes"
         + (f", {harm}." if harm else "; it did no harm in this run."),

@@ -58,11 +58,12 @@ for step in range(20):
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from wellposed.findings import Evidence, Finding, Fix, Role, Rule
-from wellposed.record import Record
-from wellposed.rules.numerics.chains import Chain, place, recurrences
-from wellposed.rules.numerics.trends import Fit, full_steps, log_linear, loss_trend, series_over_passes
+from wellposed.findings import Evidence, Finding, Fix, Location, Rule
+from wellposed.record import Operation, Record
+from wellposed.rules.numerics.chains import Chain, fused_recurrences, place, recurrences
+from wellposed.rules.numerics.trends import Fit, LossTrend, full_steps, log_linear, loss_trend, series_over_passes
 from wellposed.rules.numerics.wording import number
 
 RULE = Rule(
@@ -81,44 +82,65 @@ STEADY = 0.9
 Pascanu et al. 2013, arXiv 1211.5063)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """A gradient that vanishes over the passes of one recurrence."""
+
+    operation: Operation
+    passes: int
+    factor: float
+    left: float
+    sizes: tuple[float, ...]
+    """Its rms after each pass; empty where only the ends were seen."""
+
+
 def check(record: Record) -> Iterator[Finding]:
     trend = loss_trend(record)
     if trend is None:
         return
     seen: set[tuple[str | None, int | None]] = set()
     for step in full_steps(record):
-        for chain in recurrences(record, step, "backward"):
-            fit = falling(chain)
-            where = place(record, chain)
-            if fit is None or (where.file, where.line) in seen:
-                continue
-            seen.add((where.file, where.line))
-            role: Role = "root" if trend.flat else "advice"
-            outcome = "and the loss does not improve" if trend.flat else "though the loss improves without it"
-            yield RULE.finding(
-                where,
-                f"The gradient shrinks to {number(fit.factor)} of itself at each of {len(chain.operations)} passes, "
-                f"to {number(_left(chain, fit))} over all of them, {outcome}.",
-                severity="error" if trend.flat else "note",
-                role=role,
-                step=step,
-                evidence=[
-                    Evidence("gradient left after all passes", _left(chain, fit), "of its first rms", VANISHED),
-                    Evidence("factor per pass", fit.factor, "", 1.0),
-                    Evidence("passes", len(chain.operations)),
-                    Evidence("median loss, first fifth of the steps", trend.early),
-                    Evidence("median loss, last fifth of the steps", trend.late),
-                ],
-                fixes=[
-                    Fix("remember by default", "nn.init.constant_(gate_bias, 2.0)  # forget gate of an nn.LSTM"),
-                    Fix("keep lengths", "nn.init.orthogonal_(layer.weight_hh_l0)"),
-                    Fix(
-                        "shorten the path", "state = states.mean(1)  # or attention over all states, not states[:, -1]"
-                    ),
-                ],
-                series=[series_over_passes("gradient rms, last pass first", chain.sizes)],
-                operations=[each.id for each in chain.operations[:1]],
-            )
+        for fall in _falls(record, step):
+            where = place(record, fall.operation)
+            if (where.file, where.line) not in seen:
+                seen.add((where.file, where.line))
+                yield _finding(fall, where, trend)
+
+
+def _falls(record: Record, step: int) -> Iterator[Fall]:
+    for chain in recurrences(record, step, "backward"):
+        fit = falling(chain)
+        if fit is not None:
+            yield Fall(chain.operations[0], len(chain.operations), fit.factor, _left(chain, fit), chain.sizes)
+    for layer in fused_recurrences(record, step):
+        if layer.left <= VANISHED:
+            yield Fall(layer.operation, layer.passes, layer.left ** (1 / layer.passes), layer.left, ())
+
+
+def _finding(fall: Fall, where: Location, trend: LossTrend) -> Finding:
+    outcome = "and the loss does not improve" if trend.flat else "though the loss improves without it"
+    return RULE.finding(
+        where,
+        f"The gradient shrinks to {number(fall.factor)} of itself at each of {fall.passes} passes, "
+        f"to {number(fall.left)} over all of them, {outcome}.",
+        severity="error" if trend.flat else "note",
+        role="root" if trend.flat else "advice",
+        step=fall.operation.step,
+        evidence=[
+            Evidence("gradient left after all passes", fall.left, "of its first rms", VANISHED),
+            Evidence("factor per pass", fall.factor, "", 1.0),
+            Evidence("passes", fall.passes),
+            Evidence("median loss, first fifth of the steps", trend.early),
+            Evidence("median loss, last fifth of the steps", trend.late),
+        ],
+        fixes=[
+            Fix("remember by default", "nn.init.constant_(gate_bias, 2.0)  # forget gate of an nn.LSTM"),
+            Fix("keep lengths", "nn.init.orthogonal_(layer.weight_hh_l0)"),
+            Fix("shorten the path", "state = states.mean(1)  # or attention over all states, not states[:, -1]"),
+        ],
+        series=[series_over_passes("gradient rms, last pass first", fall.sizes)] if fall.sizes else [],
+        operations=[fall.operation.id],
+    )
 
 
 def falling(chain: Chain) -> Fit | None:
