@@ -156,7 +156,7 @@ def _loss(model: torch.nn.Module, batch: Any, loss_fn: Callable[..., torch.Tenso
     elif isinstance(output, torch.Tensor):
         loss = output
     else:
-        loss = output["loss"] if isinstance(output, Mapping) else getattr(output, "loss", None)
+        loss = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
     if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
         raise ValueError("audit needs a scalar loss: give a loss_fn, or a batch with which the model returns its loss")
     return loss
