@@ -11,6 +11,9 @@ from torch.nn.modules import module as torch_module
 
 from wellposed.capture.sites import Sites
 
+_MOST_ENTRIES = 50_000
+"""Parameters whose owners are remembered before those of dead modules are forgotten."""
+
 
 class Modules:
     """Follows the stack of running modules through PyTorch's global hooks.
@@ -36,6 +39,7 @@ class Modules:
         self._parents: dict[int, tuple[weakref.ref[torch.nn.Module], str]] = {}
         self._owners: dict[int, tuple[weakref.ref[torch.nn.Module], str]] = {}
         self._made_at: dict[int, tuple[weakref.ref[torch.nn.Module], int]] = {}
+        self._most_entries = _MOST_ENTRIES
         self._handles: list[Any] = []
 
     def install(self) -> None:
@@ -61,14 +65,14 @@ class Modules:
         return call
 
     def adopt(self, root: torch.nn.Module) -> None:
-        """Learn the names of a model that was built before the hooks were installed."""
+        """Learn the names of a model whose building the hooks did not see: made before them, copied, or unpickled."""
         for parent in root.modules():
             for name, child in parent._modules.items():
-                if child is not None:
-                    self._parents.setdefault(id(child), (weakref.ref(parent), name))
+                if child is not None and not _lives(self._parents.get(id(child))):
+                    self._parents[id(child)] = (weakref.ref(parent), name)
             for name, parameter in parent._parameters.items():
-                if parameter is not None:
-                    self._owners.setdefault(id(parameter), (weakref.ref(parent), name))
+                if parameter is not None and not _lives(self._owners.get(id(parameter))):
+                    self._owners[id(parameter)] = (weakref.ref(parent), name)
 
     def owner(self, parameter: torch.Tensor) -> tuple[torch.nn.Module, str] | None:
         """The module that holds the parameter and the parameter's full name, where it is known."""
@@ -124,8 +128,12 @@ class Modules:
                 self.on_output(self.current, first)
         self.current = self._stack.pop()
 
-    def running(self) -> bool:
-        return bool(self._stack)
+    def _forget_the_dead(self) -> None:
+        """Programs that copy a model every step would make these tables grow without end."""
+        for table in (self._parents, self._owners, self._made_at, self._known):
+            for key in [key for key, entry in table.items() if entry[0]() is None]:
+                del table[key]
+        self._most_entries = max(_MOST_ENTRIES, 2 * len(self._owners))
 
     def _registered_module(self, parent: torch.nn.Module, name: str, child: torch.nn.Module | None) -> None:
         if child is None:
@@ -140,6 +148,8 @@ class Modules:
         if parameter is None:
             return
         self._owners[id(parameter)] = (weakref.ref(module), name)
+        if len(self._owners) > self._most_entries:
+            self._forget_the_dead()
         self._remember_making(module)
 
     def _remember_making(self, module: torch.nn.Module) -> None:
@@ -151,6 +161,10 @@ class Modules:
 
 def _raise(error: Exception) -> None:
     raise error
+
+
+def _lives(entry: tuple[weakref.ref[torch.nn.Module], Any] | None) -> bool:
+    return entry is not None and entry[0]() is not None
 
 
 def _first_tensor(output: Any) -> torch.Tensor | None:

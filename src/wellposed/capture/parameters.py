@@ -20,6 +20,9 @@ Announce = Callable[[str, Sequence[tuple[object, ...]]], None]
 _SAMPLED_ELEMENTS = 65_536
 """An update is measured on at most this many evenly spaced elements of a parameter, so that memory stays bounded."""
 
+_MOST_PARAMETERS = 20_000
+"""Parameters that are followed: a program that makes a new model every step has told enough by then."""
+
 
 @dataclass(slots=True)
 class _Tracked:
@@ -91,7 +94,7 @@ class Parameters:
         before = self._count
         for parameter in parameters:
             found = self._tracked.get(id(parameter))
-            if found is not None and found.reference() is parameter:
+            if (found is not None and found.reference() is parameter) or self._count >= _MOST_PARAMETERS:
                 continue
             self._count += 1
             owner = self._modules.owner(parameter)

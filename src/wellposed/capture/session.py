@@ -291,6 +291,7 @@ class Session:
         with self._overhead.own_work():
             if module not in self._roots:
                 self._roots.add(module)
+                self._modules.adopt(module)
                 self._track(module.parameters())
             if not training:
                 # Evaluation and generation: each call is a stretch of its own, so that a long loop is sampled.
