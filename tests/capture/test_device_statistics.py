@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.testing._internal.two_tensor import TwoTensor
 
 from tests.capture.statistics_cases import FLOATS, FLOATS_OF_8_BITS, RANGE, assert_agrees, edges, layouts, spreads
 from wellposed.capture import device_statistics_torch
@@ -94,6 +95,8 @@ def test_tensors_without_memory_are_refused(statistics: DeviceStatistics) -> Non
     assert not statistics.enqueue("meta", torch.empty(3, device="meta"))
     assert not statistics.enqueue("sparse", torch.eye(3).to_sparse())
     assert not statistics.enqueue_check("empty", torch.empty(0))
+    assert not statistics.enqueue("two in a byte", torch.empty(3, dtype=torch.float4_e2m1fn_x2))
+    assert not statistics.enqueue("wrapped", TwoTensor(torch.ones(3), torch.ones(3)))
     assert statistics.fetch() == {}
 
 

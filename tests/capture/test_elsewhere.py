@@ -13,6 +13,7 @@ import torch
 
 from tests.capture.recording import LEVELS, recorded
 from wellposed.capture import device_readings
+from wellposed.capture.recorder import Recorder
 from wellposed.capture.recording import Options
 from wellposed.record import Operation, Record
 
@@ -103,10 +104,20 @@ def test_the_record_is_that_of_readable_tensors(tmp_path: Path, table: str) -> N
 def test_answers_come_before_rows_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many rows or many questions in one stretch: both are fetched on the way."""
     whole = _recorded(tmp_path / "whole.wellposed", _train, _elsewhere(LEVELS["full"]))
-    monkeypatch.setattr(device_readings, "MOST_PENDING", 20)
-    parts = _recorded(tmp_path / "parts.wellposed", _train, _elsewhere(LEVELS["full"]))
+    with monkeypatch.context() as patch:
+        patch.setattr(device_readings, "MOST_PENDING", 20)
+        few_questions = _recorded(tmp_path / "questions.wellposed", _train, _elsewhere(LEVELS["full"]))
+    original = Recorder.__init__
+
+    def with_few_rows(recorder: Recorder, *args: Any) -> None:
+        original(recorder, *args)
+        recorder.rows_wanted = 10
+
+    monkeypatch.setattr(Recorder, "__init__", with_few_rows)
+    few_rows = _recorded(tmp_path / "rows.wellposed", _train, _elsewhere(LEVELS["full"]))
     for table in ("operand", "operation", "step", "parameter_step"):
-        _assert_same(_table(whole, table), _table(parts, table))
+        _assert_same(_table(whole, table), _table(few_questions, table))
+        _assert_same(_table(whole, table), _table(few_rows, table))
 
 
 @pytest.mark.parametrize("level", ["full", "check", "run"])

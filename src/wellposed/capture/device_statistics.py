@@ -19,6 +19,8 @@ from wellposed.capture import device_statistics_torch
 from wellposed.capture.device_rows import DeviceRows, Row
 
 Range = tuple[float, float]
+_CANNOT = (RuntimeError, TypeError)
+"""The device has no such operator for the dtype, or no memory left: the program's own work comes first."""
 _Summarise = Callable[[torch.Tensor, "Range | None", DeviceRows], None]
 
 
@@ -94,13 +96,13 @@ class DeviceStatistics:
         """Ask for the full statistics of a dense tensor; False where that cannot be."""
         if not _askable(tensor):
             return False
-        flat, repeats = _flat(tensor)
         rows = self._rows_of(tensor.device)
         first = rows.used
         try:
+            flat, repeats = _flat(tensor)
             if flat.numel():
                 self._summarise(flat, saturation, rows)
-        except torch.OutOfMemoryError:  # the program's memory is full: its own work comes first
+        except _CANNOT:
             rows.used = first
             return False
         self._wanted.append(
@@ -113,11 +115,14 @@ class DeviceStatistics:
         """Ask only whether the tensor holds NaN or infinities: one reduction, which both show through."""
         if not _askable(tensor) or not tensor.numel():
             return False
-        values = torch.view_as_real(tensor.detach().resolve_conj()) if tensor.is_complex() else tensor.detach()
-        if values.dtype.itemsize == 1:
-            values = values.to(torch.float32)  # float8 has no reductions
-        place, number = self._rows_of(tensor.device).next_extremes(values.dtype)
-        torch.aminmax(values, out=(place[0], place[1]))
+        try:
+            values = torch.view_as_real(tensor.detach().resolve_conj()) if tensor.is_complex() else tensor.detach()
+            if values.dtype.itemsize == 1:
+                values = values.to(torch.float32)  # float8 has no reductions
+            place, number = self._rows_of(tensor.device).next_extremes(values.dtype)
+            torch.aminmax(values, out=(place[0], place[1]))
+        except _CANNOT:
+            return False
         self._wanted.append(_Wanted(key, tensor.device, Check, number, dtype=values.dtype))
         return True
 
@@ -185,7 +190,10 @@ def _triton_kernel() -> _Summarise | None:
 
 
 def _askable(tensor: torch.Tensor) -> bool:
-    """Dense, with memory and an arithmetic; and no CUDA graph is being captured, which would take our work along."""
+    """Dense, with memory and an arithmetic of its own (a distributed tensor's would talk to the other ranks); and no
+    CUDA graph is being captured, which would take our work along."""
+    if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+        return False
     return tensor.layout == torch.strided and not tensor.is_meta and not tensor.is_quantized and not _capturing()
 
 

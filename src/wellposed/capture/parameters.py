@@ -106,7 +106,7 @@ class Parameters:
                 self._count, name, ",".join(map(str, parameter.shape)), str(parameter.dtype).removeprefix("torch."),
                 type(owner[0]).__name__ if owner else "", fan_in, fan_out, site if site > 0 else None,
             )  # fmt: skip
-            self._readings.statistics(parameter, partial(self._parameter_known, start))
+            self._readings.statistics(_local(parameter), partial(self._parameter_known, start))
         return self._count > before
 
     def _parameter_known(self, start: tuple[Any, ...], statistics: tuple[Any, ...]) -> None:
@@ -131,9 +131,9 @@ class Parameters:
         elsewhere: list[torch.Tensor] = []
         self._before, self._pending = [], []
         for parameter in parameters:
-            gradient = _local(parameter.grad)
-            if gradient is None:
+            if parameter.grad is None:
                 continue
+            gradient = _local(parameter.grad)
             tracked = self._tracked.get(id(parameter))
             row = _Row(step, tracked.number) if write and tracked is not None else None
             if row is None and self._readings.is_elsewhere(gradient):
@@ -141,7 +141,7 @@ class Parameters:
                 continue
             self._readings.statistics(gradient, partial(_gradient_known, norm, row))
             if row is not None:
-                self._readings.statistics(parameter, partial(_weight_known, row))
+                self._readings.statistics(_local(parameter), partial(_weight_known, row))
                 sample = _sample(parameter)
                 self._before.append((row, sample, sample.clone()))
                 self._pending.append(row)
@@ -200,21 +200,17 @@ def _largest_and_norms(gradients: Iterable[torch.Tensor]) -> Iterator[torch.Tens
         yield torch.cat([torch.stack(torch._foreach_norm(group, math.inf)).to(norms.dtype), norms])
 
 
-def _local(gradient: torch.Tensor | None) -> torch.Tensor | None:
-    """The part of a gradient that lies on this rank (sharded data parallel), made dense where it is sparse."""
-    if gradient is None:
-        return None
-    to_local = getattr(gradient, "to_local", None)
+def _local(tensor: torch.Tensor) -> torch.Tensor:
+    """The part of a tensor that lies on this rank (sharded data parallel), made dense where it is sparse."""
+    to_local = getattr(tensor, "to_local", None)
     if to_local is not None:
         return to_local()  # type: ignore[no-any-return]
-    return gradient.coalesce().values() if gradient.is_sparse else gradient
+    return tensor.coalesce().values() if tensor.is_sparse else tensor
 
 
 def _sample(parameter: torch.Tensor) -> torch.Tensor:
     """A view of at most `_SAMPLED_ELEMENTS` evenly spaced elements, which sees later writes."""
-    local = _local(parameter)
-    assert local is not None
-    flat = local.detach()
+    flat = _local(parameter).detach()
     flat = flat.view(-1) if flat.is_contiguous() else flat
     return flat[:: max(1, flat.numel() // _SAMPLED_ELEMENTS)] if flat.dim() == 1 else flat
 
