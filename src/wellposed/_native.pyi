@@ -39,7 +39,9 @@ MADE_INFINITY: int
 UNREAD_DEVICE: int
 
 class Tape:
-    def __init__(self, tensor_type: type, describe: Callable[..., Any], threads: int = 1, host: bool = True) -> None: ...
+    def __init__(
+        self, tensor_type: type, describe: Callable[..., Any], threads: int = 1, host: bool = True
+    ) -> None: ...
     def record(
         self,
         func: object,
