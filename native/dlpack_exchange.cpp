@@ -51,26 +51,46 @@ const ExchangeApi *look_up_exchange_api(PyObject *type) {
     return api && api->describe ? api : nullptr;
 }
 
+// A subclass that dispatches for itself (DTensor, fake and functional tensors, quantised ones) is a wrapper: the address
+// that it claims is that of no memory, or of memory that means something else.
+bool is_wrapper(PyTypeObject *type) {
+    PyObject *dispatch = PyObject_GetAttrString(reinterpret_cast<PyObject *>(type), "__torch_dispatch__");
+    if (!dispatch) {
+        PyErr_Clear();
+        return false;
+    }
+    const bool own = !PyObject_TypeCheck(dispatch, &PyCFunction_Type);
+    Py_DECREF(dispatch);
+    return own;
+}
+
+struct Access {
+    const ExchangeApi *api = nullptr;
+    bool wrapper = false;
+};
+
 // The answer of a type never changes. The types are kept alive, so that an address cannot come to mean another type;
 // there are few of them (Tensor, Parameter, ndarray, user subclasses), and beyond the table the attribute is read anew.
-const ExchangeApi *exchange_api_of(PyTypeObject *type) {
+Access access_of(PyTypeObject *type) {
     struct Entry {
         PyTypeObject *type;
-        const ExchangeApi *api;
+        Access access;
     };
     static Entry table[32];
     static size_t used = 0;
 
     for (size_t i = 0; i < used; ++i)
         if (table[i].type == type)
-            return table[i].api;
+            return table[i].access;
     auto *as_object = reinterpret_cast<PyObject *>(type);
-    const ExchangeApi *api = look_up_exchange_api(as_object);
+    Access access{nullptr, is_wrapper(type)};
+    if (!access.wrapper)
+        access.api = look_up_exchange_api(as_object);
     if (used < sizeof(table) / sizeof(table[0])) {
         Py_INCREF(as_object);
-        table[used++] = {type, api};
+        table[used++] = {type, access};
     }
-    return api;
+    return access;
 }
 
 ElementType pick(int bits, ElementType of8, ElementType of16, ElementType of32, ElementType of64) {
@@ -141,11 +161,13 @@ bool ViewStorage::on_host() const noexcept {
 bool view_of(PyObject *object, ViewStorage &out) {
     if (out.holder.is_valid())
         out.holder = {};
-    const ExchangeApi *api = exchange_api_of(Py_TYPE(object));
-    if (!api)
+    const Access access = access_of(Py_TYPE(object));
+    if (access.wrapper)
+        return false;
+    if (!access.api)
         return view_through_nanobind(object, out);
     dltensor tensor;
-    if (api->describe(object, &tensor) != 0) {
+    if (access.api->describe(object, &tensor) != 0) {
         PyErr_Clear();
         return false;
     }

@@ -23,9 +23,10 @@ struct ViewStorage {
 };
 
 // Describes `object` where it is a dense tensor or array. Returns false, with no Python error left set, when it is
-// none, or when its memory does not exist (sparse, meta and fake tensors, wrappers of functional transforms). A tensor
-// on another device gives true: its address identifies it, but must not be read; nor may one whose element type is
-// `unsupported`. A lazily conjugated or negated tensor is seen as it lies in memory, without the conjugation.
+// none, or when its memory does not exist (sparse, meta and fake tensors, wrappers such as those of functional
+// transforms and of distributed tensors). A tensor on another device gives true: its address identifies it, but must
+// not be read; nor may one whose element type is `unsupported`. A lazily conjugated or negated tensor is seen as it
+// lies in memory, without the conjugation.
 // The caller holds the GIL.
 bool view_of(PyObject *object, ViewStorage &out);
 

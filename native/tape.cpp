@@ -26,6 +26,20 @@ bool writes(const OperatorInfo &info, PyObject *name) {
     return false;
 }
 
+// Of a distributed tensor, `tensor` becomes the part that lies on this rank, which the tensor itself keeps alive.
+bool view_of_tensor(PyObject *&tensor, ViewStorage &storage) {
+    if (view_of(tensor, storage))
+        return true;
+    PyObject *local = PyObject_GetAttrString(tensor, "_local_tensor");
+    if (!local) {
+        PyErr_Clear();
+        return false;
+    }
+    Py_DECREF(local);
+    tensor = local;
+    return view_of(local, storage);
+}
+
 }  // namespace
 
 Tape::Tape(nb::object tensor_type, nb::object describe, int threads, bool host)
@@ -59,7 +73,7 @@ bool Tape::read(PyObject *object, nb::handle name, bool written, std::vector<Rea
     if (!PyType_IsSubtype(Py_TYPE(object), reinterpret_cast<PyTypeObject *>(tensor_type_.ptr())))
         return false;
     Reading reading;
-    if (!view_of(object, reading.storage))
+    if (!view_of_tensor(object, reading.storage))
         return true;  // a tensor without memory: nothing to say of it
     const TensorView &view = reading.storage.view;
     reading.name = nb::borrow(name);
@@ -306,13 +320,15 @@ int Tape::record(nb::handle func, nb::handle args, nb::handle kwargs, nb::handle
 
 void Tape::label(nb::handle tensor, nb::object name) {
     ViewStorage storage;
-    if (view_of(tensor.ptr(), storage) && storage.view.data)
+    PyObject *object = tensor.ptr();
+    if (view_of_tensor(object, storage) && storage.view.data)
         labels_[reinterpret_cast<uintptr_t>(storage.view.data)] = std::move(name);
 }
 
 int64_t Tape::producer(nb::handle tensor) const {
     ViewStorage storage;
-    if (!view_of(tensor.ptr(), storage) || !storage.view.data)
+    PyObject *object = tensor.ptr();
+    if (!view_of_tensor(object, storage) || !storage.view.data)
         return 0;
     const uintptr_t begin = reinterpret_cast<uintptr_t>(storage.view.data);
     const Values *known = flow_.read(begin, begin + 1);
