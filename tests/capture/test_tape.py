@@ -1,4 +1,4 @@
-"""What the tape says of operators: who wrote the values that each reads, their statistics, and the tensors that wrap others."""
+"""What the tape says of operators: who wrote the values that each reads, their statistics, and wrapped tensors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.capture.observing import observe  # noqa: E402
-
 
 # --- who wrote what an operator reads ---------------------------------------------------------------------------
 
