@@ -28,7 +28,6 @@ class Recorder(TorchDispatchMode):
         tape: _native.Tape,
         sites: Sites,
         modules: Modules,
-        on_trouble: Callable[[int, Any, tuple[Any, ...], dict[str, Any], Any], None],
         on_failure: Callable[[BaseException], None],
     ):
         super().__init__()
@@ -49,7 +48,8 @@ class Recorder(TorchDispatchMode):
         self.operators = 0
         self.rows_wanted = 4_000
         self.on_rows: Callable[[], None] = lambda: None
-        self._on_trouble = on_trouble
+        self.on_trouble: Callable[[int, Any, tuple[Any, ...], dict[str, Any], Any], None] = lambda *_: None
+        """Called with what the tape complains of, and the operator with its arguments and result."""
         self._on_failure = on_failure
 
     @classmethod
@@ -89,7 +89,7 @@ class Recorder(TorchDispatchMode):
                     (done - begin) * 1e-9, node._sequence_nr(), next_sequence() - 1 if torch.is_grad_enabled() else -1,
                 )  # fmt: skip
             if trouble:
-                self._on_trouble(trouble, func, args, kwargs or {}, out)
+                self.on_trouble(trouble, func, args, kwargs or {}, out)
             if self.tape.pending > self.rows_wanted:
                 self.on_rows()
         except Exception as error:

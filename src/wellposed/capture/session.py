@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
-import sys
 import time
 import warnings
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import _disable_current_modes
 
 from wellposed import _native
 from wellposed.capture.alarm import Alarm
 from wellposed.capture.budget import Budget
-from wellposed.capture.device_readings import DeviceReadings, LateTrouble
+from wellposed.capture.device_readings import DeviceReadings
 from wellposed.capture.graph_walk import find_in_graph
 from wellposed.capture.modules import Modules
 from wellposed.capture.notes import Notes
@@ -29,16 +25,15 @@ from wellposed.capture.operators import Operators
 from wellposed.capture.overhead import Overhead
 from wellposed.capture.parameters import GradientNorm, Parameters
 from wellposed.capture.patches import Patches, force_eager
-from wellposed.capture.probes import makes_nonfinite, probe
 from wellposed.capture.recorder import FORWARD, OPTIMIZER, Recorder, next_sequence
 from wellposed.capture.recording import Options, Progress
 from wellposed.capture.steps import StepWatch
 from wellposed.capture.stretches import Stretches
+from wellposed.capture.trainers import trainer_in_stack
+from wellposed.capture.trouble import Troubles
 from wellposed.record import RecordWriter
 from wellposed.record.writer import number
 
-_LOOKS_A_PLACE = 3
-"""Times that the same operator at the same place is looked into: a fault that repeats every step is known by then."""
 _COMMIT_SECONDS = 1.0
 
 
@@ -60,9 +55,9 @@ class Session:
         self._modules = Modules(self._notes.sites, lambda row: writer.add("module", [row]))
         threads, host = torch.get_num_threads(), options.reads_host
         self._tape = _native.Tape(torch.Tensor, self._operators.describe, threads, host=host)
-        self._readings = DeviceReadings(self._tape, threads, self._late_trouble, host=host)
+        self._readings = DeviceReadings(self._tape, threads, lambda found: self._troubles.late(found), host=host)
         self._parameters = Parameters(self._modules, writer.add, self._readings)
-        self._recorder = Recorder(self._tape, self._notes.sites, self._modules, self._trouble, self._fail)
+        self._recorder = Recorder(self._tape, self._notes.sites, self._modules, self._fail)
         self._overhead = Overhead(self._recorder)
         budget = Budget(
             options.budget,
@@ -74,6 +69,10 @@ class Session:
         self._stretches = Stretches(
             self._recorder, self._tape, budget, writer, self._overhead, self._parameters.labels, self._readings.fetch
         )
+        self._troubles = Troubles(
+            self._tape, self._operators, writer, self._stretches.escalate, self._readings.read_operands
+        )
+        self._recorder.on_trouble = self._troubles.operator
         self._patches = Patches()
         self._steps = StepWatch(self, self._patches, self._fail)
         self._modules.on_outermost = self._outermost_call
@@ -89,9 +88,6 @@ class Session:
         self._step_began_spent = 0.0
         self._sequence_at_begin = 0
         self._full_sequence_at_begin = 0
-        self._looked: Counter[object] = Counter()
-        self._troubles = 0
-        self._bad_places: set[tuple[str, int]] = set()
         self._loss_alarm, self._gradient_alarm = Alarm(), Alarm()
 
     # Installing and closing
@@ -170,7 +166,8 @@ class Session:
             if self._recorder.awaiting_forward:
                 self._next_step()
             self._recorder.backward_called_at = self._notes.sites.user_frame()
-            self._look_for_hidden_nan()
+            if not self._notes.said("trainer") and (trainer := trainer_in_stack()) is not None:
+                self._notes.event(self._step, "trainer", trainer)
             if not self._stretches.reaches_here():
                 self._notes.event(self._step, "unwatched-thread", {}, self._notes.sites.here(), once=True)
             if loss is not None and loss.numel() == 1:
@@ -186,7 +183,7 @@ class Session:
         self._facts["loss"] = value
         if not math.isfinite(value):
             self._loss_is_not_finite(loss, value, site)
-        elif self._loss_alarm.suspicious(abs(value)) and self._look("loss"):
+        elif self._loss_alarm.suspicious(abs(value)) and self._troubles.worth_a_look("loss"):
             self._stretches.escalate()
 
     def gradient_begins(self) -> None:
@@ -224,7 +221,7 @@ class Session:
         self._facts["gradient_norm"] = norm.norm
         self._facts["gradient_nonfinite"] = norm.nonfinite
         suspicious = self._gradient_alarm.suspicious(norm.norm)
-        if (norm.nonfinite or suspicious) and self._look("gradient"):
+        if (norm.nonfinite or suspicious) and self._troubles.worth_a_look("gradient"):
             self._stretches.escalate()
 
     def update_ended(self, _optimizer: torch.optim.Optimizer) -> None:
@@ -281,7 +278,7 @@ class Session:
         if self._on_progress is not None:
             elapsed = now - self._began
             self._on_progress(
-                Progress(self._step, facts.get("loss"), self._troubles, spent / max(elapsed - spent, 1e-9))
+                Progress(self._step, facts.get("loss"), self._troubles.count, spent / max(elapsed - spent, 1e-9))
             )
 
     def _outermost_call(self, module: torch.nn.Module) -> None:
@@ -305,43 +302,6 @@ class Session:
 
     # Trouble
 
-    def _look(self, place: object) -> bool:
-        """Whether this place is still worth a look: a fault that repeats every step is known after a few."""
-        self._looked[place] += 1
-        return self._looked[place] <= _LOOKS_A_PLACE
-
-    def _trouble(self, bits: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        """An operator has just made a NaN or an infinity that its inputs did not hold; or nobody can tell from here."""
-        if bits & _native.UNREAD_DEVICE:
-            self._readings.read_operands()
-            if not bits & ~_native.UNREAD_DEVICE and not self._is_bad_again(func, args, kwargs, out):
-                return
-        if not self._look((id(func), self._tape.last_site)):
-            self._bad_places.discard((str(func), self._tape.last_site))
-            return
-        self._troubles += 1
-        operation = self._tape.last
-        with _disable_current_modes(), torch.no_grad():
-            facts = probe(func, args, kwargs, out)
-        self._writer.add("probe", [(operation, name, json.dumps(value)) for name, value in facts.items()])
-        self._stretches.escalate()
-
-    def _late_trouble(self, found: list[LateTrouble]) -> None:
-        """Operators whose results lay on an accelerator made a NaN or an infinity; their inputs are gone by now."""
-        for operation, operator, site, _bits in found:
-            if self._look((operator, site)):
-                self._troubles += 1
-                self._bad_places.add((self._operators.names[operator], site))
-                self._writer.add("probe", [(operation, "seen", json.dumps("when the values came from the device"))])
-                self._stretches.escalate()
-
-    def _is_bad_again(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> bool:
-        """Whether an operator that made trouble on an accelerator does so again: worth waiting for the device."""
-        if not self._bad_places or (str(func), self._tape.last_site) not in self._bad_places:
-            return False
-        with _disable_current_modes(), torch.no_grad():
-            return makes_nonfinite(args, kwargs, out)
-
     def _module_output(self, module: int, output: torch.Tensor) -> None:
         """A module has run in a step whose operators nobody watches."""
         with self._overhead.own_work():
@@ -349,12 +309,12 @@ class Session:
 
     def _module_output_known(self, module: int, row: tuple[Any, ...]) -> None:
         self._writer.add("module_step", [(self._step, module, *row)])
-        if row[0] is not None and row[1] + row[2] + row[3] and self._look("module"):
+        if row[0] is not None and row[1] + row[2] + row[3] and self._troubles.worth_a_look("module"):
             self._notes.event(self._step, "nonfinite-module-output", {"module": module}, once=True)
             self._stretches.escalate()
 
     def _loss_is_not_finite(self, loss: torch.Tensor | None, value: float, site: int | None) -> None:
-        if not self._look("loss"):
+        if not self._troubles.worth_a_look("loss"):
             return
         site = self._notes.sites.here() if site is None else site
         details = {"loss": str(value), "level": self._stretches.level}
@@ -366,20 +326,6 @@ class Session:
                 sequence = found.sequence - self._sequence_at_begin + self._full_sequence_at_begin
                 self._notes.event(self._step, "found-in-graph", found.details(), self._tape.site_of(sequence))
         self._stretches.escalate()
-
-    def _look_for_hidden_nan(self) -> None:
-        """Hugging Face's Trainer replaces NaN losses in its log unless told otherwise: note it, once."""
-        if self._notes.said("trainer") or "transformers.trainer" not in sys.modules:
-            return
-        frame = sys._getframe(1)
-        while frame is not None:
-            if frame.f_code.co_filename.endswith("transformers/trainer.py"):
-                arguments = getattr(frame.f_locals.get("self"), "args", None)
-                hides = bool(getattr(arguments, "logging_nan_inf_filter", False))
-                details = {"class": "Trainer", "logging_nan_inf_filter": hides}
-                self._notes.event(self._step, "trainer", details, once=True)
-                return
-            frame = frame.f_back  # type: ignore[assignment]
 
     def _compiled(self) -> None:
         """The program compiles a model: from here on such models run eagerly, since compiled code cannot be seen."""
