@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import warnings
 
 import pytest
@@ -14,7 +15,7 @@ from torch.utils import _python_dispatch  # noqa: E402
 
 import wellposed  # noqa: E402
 from tests.capture.recording import LEVELS, recorded  # noqa: E402
-from wellposed.capture import session, stretches  # noqa: E402
+from wellposed.capture import device_readings, session, stretches  # noqa: E402
 from wellposed.capture.alarm import Alarm  # noqa: E402
 from wellposed.capture.budget import Budget  # noqa: E402
 from wellposed.capture.modules import Modules  # noqa: E402
@@ -28,7 +29,7 @@ FAULTS = {
     "the caller of backward": (Sites, "user_frame"),
     "an operator's description": (Operators, "describe"),
     "a module's number": (Modules, "_number"),
-    "a module's output": (session, "statistics_row"),
+    "statistics of a tensor": (device_readings, "statistics_row"),
     "a module's making": (Modules, "_remember_making"),
     "a parameter's start": (Parameters, "track"),
     "the gradients": (Parameters, "gradients"),
@@ -104,3 +105,29 @@ def test_a_record_that_cannot_be_closed_is_a_warning_of_watch(tmp_path, monkeypa
     with pytest.warns(RuntimeWarning, match="disk is full"), wellposed.watch(path=tmp_path / "w.wellposed"):
         _train()
         monkeypatch.setattr(RecordWriter, "close", _broken)
+
+
+def test_work_of_ours_in_two_threads_at_once_leaves_the_recorder_awake(tmp_path):
+    with recorded(tmp_path / "r.wellposed") as recording:
+        own_work = recording._session._overhead.own_work
+        first_is_in, second_is_in = threading.Event(), threading.Event()
+
+        def first():
+            with own_work():
+                first_is_in.set()
+                second_is_in.wait(10)
+
+        def second():
+            first_is_in.wait(10)
+            with own_work():
+                second_is_in.set()
+                threads[0].join(10)
+
+        threads = [threading.Thread(target=each) for each in (first, second)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        torch.ones(2).exp()
+    with Record(tmp_path / "r.wellposed") as record:
+        assert list(record.operations("exp"))

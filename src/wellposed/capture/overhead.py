@@ -27,11 +27,15 @@ class Overhead:
     def own_work(self) -> Iterator[None]:
         """Our own tensors are none of the program's operators; the time they take is ours."""
         began = time.perf_counter()
+        # A thread without a mode has nothing to pause, and putting back what it saw could undo another thread's doing.
+        seen = torch._C._len_torch_dispatch_stack() > 0
         paused = self._recorder.paused
-        self._recorder.paused = True
+        if seen:
+            self._recorder.paused = True
         try:
             with torch.no_grad():
                 yield
         finally:
-            self._recorder.paused = paused
+            if seen:
+                self._recorder.paused = paused
             self._hooks_seconds += time.perf_counter() - began
