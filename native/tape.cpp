@@ -202,6 +202,8 @@ int Tape::judge(OperationRow &row, const OperatorInfo &info) {
 int Tape::record(nb::handle func, nb::handle args, nb::handle kwargs, nb::handle out, int site, int module, int phase,
                  double seconds, nb::handle forward_node, int64_t made_sequence) {
     const OperatorInfo &info = info_of(func);
+    if (info.id == 0)
+        return 0;
     OperationRow row;
     row.id = next_++;
     row.operator_id = info.id;

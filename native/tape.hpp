@@ -22,7 +22,7 @@ enum Trouble : int { made_nan = 1, made_infinity = 2, unread_device = 4 };
 
 // What the Python side says of an operator, once.
 struct OperatorInfo {
-    int32_t id = 0;
+    int32_t id = 0;                 // 0: computes nothing, and is left out
     bool is_view = false;           // outputs share an input's memory and hold no new values
     bool uninitialised = false;     // outputs are memory as it was found
     uint64_t written = 0;           // bit i: the schema's argument i is written

@@ -99,6 +99,10 @@ class Modules:
             module = parent
         return ".".join([type(module).__name__, *reversed(names)])
 
+    def path_of(self, number: int) -> str:
+        """The path that was announced with this number."""
+        return next((path for path, known in self._numbers.items() if known == number), "")
+
     def _number(self, module: torch.nn.Module) -> int:
         known = self._known.get(id(module))
         if known is not None and known[0]() is module:

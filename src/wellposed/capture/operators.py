@@ -41,8 +41,10 @@ class Operators:
     def describe(self, func: Any) -> Description:
         """(number, is a view, is uninitialised, argument names, indices of written arguments, saturation range, whether
         what lay in the written arguments before makes no difference)."""
-        number = len(self.names) + 1
         name = str(func)
+        if name.startswith("profiler."):
+            return 0, False, False, (), (), None, False  # marks in a profile; number 0 tells the tape to leave it out
+        number = len(self.names) + 1
         self.names[number] = name
         self._announce((number, name))
         schema = getattr(func, "_schema", None)

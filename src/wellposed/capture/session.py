@@ -310,7 +310,9 @@ class Session:
     def _module_output_known(self, module: int, row: tuple[Any, ...]) -> None:
         self._writer.add("module_step", [(self._step, module, *row)])
         if row[0] is not None and row[1] + row[2] + row[3] and self._troubles.worth_a_look("module"):
-            self._notes.event(self._step, "nonfinite-module-output", {"module": module}, once=True)
+            self._notes.event(
+                self._step, "nonfinite-module-output", {"module": self._modules.path_of(module)}, once=True
+            )
             self._stretches.escalate()
 
     def _loss_is_not_finite(self, loss: torch.Tensor | None, value: float, site: int | None) -> None:
