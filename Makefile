@@ -4,8 +4,9 @@
 PYTHON ?= python3
 # The release of PyTorch that is installed where python3 has none to lend.
 TORCH ?= torch==2.13.*
-# Without a GPU, PyTorch's own index offers a build of a tenth of the size.
-TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,--extra-index-url https://download.pytorch.org/whl/cpu)
+# Without a GPU, PyTorch's own index has a build of a tenth of the size:
+#   make TORCH_INDEX="--extra-index-url https://download.pytorch.org/whl/cpu"
+TORCH_INDEX ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
