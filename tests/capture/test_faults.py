@@ -15,7 +15,7 @@ from torch.utils import _python_dispatch  # noqa: E402
 
 import wellposed  # noqa: E402
 from tests.capture.recording import LEVELS, recorded  # noqa: E402
-from wellposed.capture import device_readings, session, stretches  # noqa: E402
+from wellposed.capture import device_readings, session, stretches, trouble  # noqa: E402
 from wellposed.capture.alarm import Alarm  # noqa: E402
 from wellposed.capture.budget import Budget  # noqa: E402
 from wellposed.capture.modules import Modules  # noqa: E402
@@ -35,7 +35,7 @@ FAULTS = {
     "the gradients": (Parameters, "gradients"),
     "the updates": (Parameters, "updated"),
     "an alarm": (Alarm, "suspicious"),
-    "a probe": (session, "probe"),
+    "a probe": (trouble, "probe"),
     "the graph": (session, "find_in_graph"),
     "the choice of a level": (Budget, "level"),
     "what was learnt": (Budget, "learn"),
