@@ -82,8 +82,9 @@ def test_workers_of_a_data_loader_run_unwatched(tmp_path, context):
 _THREADS = """\
 import threading, torch
 def train(seed):
-    torch.manual_seed(0)
     model = torch.nn.Linear(4, 1)
+    torch.nn.init.constant_(model.weight, 0.1 * (seed + 1))  # random numbers are shared by the threads, in any order
+    torch.nn.init.zeros_(model.bias)
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     x = torch.ones(8, 4)
     for _ in range(20):

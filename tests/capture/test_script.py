@@ -160,7 +160,7 @@ def test_signal_from_outside(sent: signal.Signals, tmp_path: Path) -> None:
         )  # fmt: skip
         assert process.stdout is not None and process.stderr is not None
         process.stdout.readline()
-        time.sleep(0.05)
+        time.sleep(0.5)  # so that it sleeps by then, on a busy machine as well
         process.send_signal(sent)
         _, errors = process.communicate(timeout=30)
         ends.append((errors, process.returncode))
