@@ -35,7 +35,6 @@ class Options:
     max_bytes: int | None = 500_000_000
     full_steps: tuple[int, int] | None = None
     """Steps (first, last) to record in full, whatever the budget says."""
-    live: bool = False
     grace_seconds: float = GRACE_SECONDS
     """Recording time that is free before the budget counts."""
     full_at_first: int = FULL_AT_FIRST

@@ -189,7 +189,7 @@ def _is_live(plan: _Plan) -> bool:
 
 
 def _open(plan: _Plan, line: LiveLine | None) -> Recording:
-    options = Options(plan.settings.budget, plan.settings.max_size, plan.steps, live=line is not None)
+    options = Options(plan.settings.budget, plan.settings.max_size, plan.steps)
     program = plan.program
     meta = {"argv": program.argv, "script": program.identity, "folder": str(program.folder)}
 

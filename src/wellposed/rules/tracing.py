@@ -10,7 +10,6 @@ from wellposed.record import Operand, Operation, Record
 
 SAME_VALUES = frozenset({"clone", "_to_copy", "detach", "contiguous", "expand", "copy", "alias", "to", "lift_fresh"})
 """Operators whose result holds the same values, but for rounding to another dtype."""
-SAME_SIGN_SCALED = SAME_VALUES | {"neg", "mul", "div", "dropout", "native_dropout"}
 _FURTHEST = 4_000
 
 
@@ -32,20 +31,6 @@ def origin(
             break
         made = before
     return made
-
-
-def ancestors(record: Record, operation: Operation, limit: int = _FURTHEST) -> Iterator[Operation]:
-    """What the operation's inputs were computed from, nearest first."""
-    seen = {operation.id}
-    waiting = deque([operation])
-    while waiting and len(seen) < limit:
-        for operand in waiting.popleft().inputs:
-            if operand.producer and operand.producer not in seen:
-                seen.add(operand.producer)
-                made = record.operation(operand.producer)
-                if made is not None:
-                    yield made
-                    waiting.append(made)
 
 
 def descendants(

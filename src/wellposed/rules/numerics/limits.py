@@ -28,10 +28,6 @@ class Format:
         """exp of anything below is zero: half the smallest subnormal number rounds to nothing."""
         return math.log(self.smallest_subnormal) - math.log(2.0)
 
-    @property
-    def square_overflow(self) -> float:
-        return math.sqrt(self.largest)
-
 
 FORMATS: Final[dict[str, Format]] = {
     "float64": Format(1.7976931348623157e308, 2.2250738585072014e-308, 5e-324, 2.220446049250313e-16),

@@ -40,12 +40,6 @@ def made(birth: Birth) -> str:
     return f"{name} in {share(statistics.infinite, statistics.count)}"
 
 
-def culprit_value(birth: Birth, name: str = "self") -> float | str | None:
-    """The value of the named input where the first bad result stands, as probed on the spot."""
-    value = birth.operation.probes.get(f"input {name}")
-    return value if isinstance(value, (int, float, str)) else None
-
-
 def operand_evidence(operand: Operand | None, what: str) -> list[Evidence]:
     """Smallest, largest and zeros of an operand, where they are known."""
     if operand is None or operand.statistics is None:
