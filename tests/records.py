@@ -105,12 +105,14 @@ class RecordBuilder:
         self._last["parameter"] += 1
         number = self._last["parameter"]
         fans = values.get("fan_in", shape[-1]), values.get("fan_out", shape[0])
-        row = (number, name, ",".join(map(str, shape)), "float32", module, *fans, None)
+        units = values.get("units"), values.get("distinct_units")
+        row = (number, name, ",".join(map(str, shape)), "float32", module, *fans, None, *units)
         self.writer.add("parameter", [(*row, *columns(values.get("initial")))])
         return number
 
     def gradient(self, step: int, parameter: int, gradient: Statistics | None, **values: Any) -> None:
-        row = (step, parameter, values.get("weight_rms", 0.1), values.get("update_ratio", 1e-3))
+        more = (values.get(name) for name in ("unchanged", "silent_units", "adam_ratio"))
+        row = (step, parameter, values.get("weight_rms", 0.1), values.get("update_ratio", 1e-3), *more)
         self.writer.add("parameter_step", [(*row, *columns(gradient))])
 
     def event(self, kind: str, step: int = 0, **details: Any) -> None:

@@ -22,6 +22,7 @@ from wellposed.capture.modules import Modules  # noqa: E402
 from wellposed.capture.operators import Operators  # noqa: E402
 from wellposed.capture.parameters import Parameters  # noqa: E402
 from wellposed.capture.sites import Sites  # noqa: E402
+from wellposed.capture.updates import Updates  # noqa: E402
 from wellposed.record import Record, RecordWriter  # noqa: E402
 
 FAULTS = {
@@ -32,8 +33,8 @@ FAULTS = {
     "statistics of a tensor": (device_readings, "statistics_row"),
     "a module's making": (Modules, "_remember_making"),
     "a parameter's start": (Parameters, "track"),
-    "the gradients": (Parameters, "gradients"),
-    "the updates": (Parameters, "updated"),
+    "the gradients": (Updates, "before"),
+    "the updates": (Updates, "after"),
     "an alarm": (Alarm, "suspicious"),
     "a probe": (trouble, "probe"),
     "the graph": (session, "find_in_graph"),
@@ -93,7 +94,7 @@ def test_the_program_runs_on_and_all_is_put_back(tmp_path, monkeypatch, fault, l
 
 def test_a_fault_is_told_in_the_record_and_in_the_report(tmp_path, monkeypatch):
     with recorded(tmp_path / "r.wellposed"):
-        monkeypatch.setattr(Parameters, "gradients", _broken)
+        monkeypatch.setattr(Updates, "before", _broken)
         _train()
     with Record(tmp_path / "r.wellposed") as record:
         (event,) = record.events("recorder-failed")

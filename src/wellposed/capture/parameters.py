@@ -1,11 +1,11 @@
-"""The parameters: how each started, and its gradient and update at each step."""
+"""The parameters: what each is called, where it was made and how it starts."""
 
 from __future__ import annotations
 
 import math
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,11 +14,11 @@ import torch
 
 from wellposed.capture.device_readings import DeviceReadings
 from wellposed.capture.modules import Modules
+from wellposed.capture.updates import Announce, local_part
 
-Announce = Callable[[str, Sequence[tuple[object, ...]]], None]
-
-_SAMPLED_ELEMENTS = 65_536
-"""An update is measured on at most this many evenly spaced elements of a parameter, so that memory stays bounded."""
+_MOST_UNITS = 64
+_MOST_INPUTS = 4_096
+"""Of a weight matrix so many rows, and so many elements of each, are compared with one another."""
 
 _MOST_PARAMETERS = 20_000
 """Parameters that are followed: a program that makes a new model every step has told enough by then."""
@@ -29,194 +29,101 @@ class _Tracked:
     number: int
     reference: weakref.ref[torch.Tensor]
     name: str
-
-
-@dataclass(slots=True)
-class GradientNorm:
-    """Over all parameters that an optimizer is about to update."""
-
-    squares: float = 0.0
-    nonfinite: int = 0
-    """Elements that are NaN or infinite; of a gradient whose elements nobody counted, one."""
-
-    @property
-    def norm(self) -> float:
-        return math.sqrt(self.squares) if math.isfinite(self.squares) else math.inf
-
-    def add(self, statistics: tuple[Any, ...]) -> None:
-        """A gradient by the columns of its statistics."""
-        if statistics[0] is None:
-            return
-        bad = statistics[1] + statistics[2] + statistics[3]
-        self.nonfinite += bad
-        if statistics[11] is not None:
-            self.squares += statistics[11] * statistics[11] * (statistics[0] - bad)
-
-    def add_norms(self, values: list[float]) -> None:
-        """Gradients by their largest magnitudes, followed by their norms."""
-        half = len(values) // 2
-        for largest, norm in zip(values[:half], values[half:], strict=True):
-            if math.isfinite(largest):
-                self.squares += norm * norm
-            else:
-                self.nonfinite += 1
-
-
-@dataclass(slots=True)
-class _Row:
-    """Of the record's table ``parameter_step``, as far as it is known."""
-
-    step: int
-    parameter: int
-    weight_rms: float | None = None
-    update_ratio: float | None = None
-    statistics: tuple[Any, ...] = (None,) * 13
-
-    def columns(self) -> tuple[Any, ...]:
-        return (self.step, self.parameter, self.weight_rms, self.update_ratio, *self.statistics)
+    start: tuple[object, ...]
+    """The columns that do not change."""
 
 
 class Parameters:
     """Numbers the parameters and takes their statistics; the caller has switched dispatch modes off."""
 
     def __init__(self, modules: Modules, announce: Announce, readings: DeviceReadings):
-        """`announce` receives rows of the record's tables ``parameter`` and ``parameter_step``."""
+        """`announce` receives rows of the record's table ``parameter``."""
         self._modules = modules
         self._announce = announce
         self._readings = readings
         self._tracked: dict[int, _Tracked] = {}
         self._count = 0
-        self._before: list[tuple[_Row, torch.Tensor, torch.Tensor]] = []
-        self._pending: list[_Row] = []
 
     def track(self, parameters: Iterable[torch.Tensor]) -> bool:
         """Enter the parameters that are new, with how they start; returns whether there were any."""
         before = self._count
         for parameter in parameters:
-            found = self._tracked.get(id(parameter))
-            if (found is not None and found.reference() is parameter) or self._count >= _MOST_PARAMETERS:
+            if self.number(parameter) is not None or self._count >= _MOST_PARAMETERS:
                 continue
             self._count += 1
             owner = self._modules.owner(parameter)
             name = owner[1] if owner else _variable_name(parameter) or f"parameter {self._count}"
-            self._tracked[id(parameter)] = _Tracked(self._count, weakref.ref(parameter), name)
             fan_in, fan_out = _fans(parameter)
             site = self._modules.made_at(owner[0]) if owner else -1
             start = (
                 self._count, name, ",".join(map(str, parameter.shape)), str(parameter.dtype).removeprefix("torch."),
                 type(owner[0]).__name__ if owner else "", fan_in, fan_out, site if site > 0 else None,
             )  # fmt: skip
-            self._readings.statistics(_local(parameter), partial(self._parameter_known, start))
+            self._tracked[id(parameter)] = _Tracked(self._count, weakref.ref(parameter), name, start)
+            self._measure(parameter, start)
         return self._count > before
 
-    def _parameter_known(self, start: tuple[Any, ...], statistics: tuple[Any, ...]) -> None:
-        self._announce("parameter", [(*start, *statistics)])
+    def measure_again(self) -> None:
+        """How the parameters start is known for good when the first gradient is asked for: a program may draw its
+        weights long after it made the layers."""
+        for tracked in self._tracked.values():
+            parameter = tracked.reference()
+            if parameter is not None:
+                self._measure(parameter, tracked.start)
+
+    def number(self, parameter: torch.Tensor) -> int | None:
+        """None where the parameter is not tracked."""
+        found = self._tracked.get(id(parameter))
+        return found.number if found is not None and found.reference() is parameter else None
 
     def labels(self) -> list[tuple[torch.Tensor, str]]:
         """Every live parameter with its name."""
         live = ((each.reference(), each.name) for each in self._tracked.values())
         return [(parameter, name) for parameter, name in live if parameter is not None]
 
-    def gradients(
-        self,
-        parameters: Iterable[torch.Tensor],
-        step: int,
-        then: Callable[[GradientNorm], None],
-        *,
-        write: bool,
-    ) -> None:
-        """Give the gradients' norm to `then`; with `write`, each parameter's statistics go to the record and its
-        weights are kept until `updated`."""
-        norm = GradientNorm()
-        elsewhere: list[torch.Tensor] = []
-        self._before, self._pending = [], []
-        for parameter in parameters:
-            if parameter.grad is None:
-                continue
-            gradient = _local(parameter.grad)
-            tracked = self._tracked.get(id(parameter))
-            row = _Row(step, tracked.number) if write and tracked is not None else None
-            if row is None and self._readings.is_elsewhere(gradient):
-                elsewhere.append(gradient)
-                continue
-            self._readings.statistics(gradient, partial(_gradient_known, norm, row))
-            if row is not None:
-                self._readings.statistics(_local(parameter), partial(_weight_known, row))
-                sample = _sample(parameter)
-                self._before.append((row, sample, sample.clone()))
-                self._pending.append(row)
-        for values in _largest_and_norms(elsewhere):
-            self._readings.values(values, norm.add_norms)
-        self._readings.afterwards(partial(then, norm))
+    def _measure(self, parameter: torch.Tensor, start: tuple[object, ...]) -> None:
+        values = local_part(parameter).detach()
+        looked_at, distinct = _units(values)
+        units: list[int | None] = [None, None]
+        if distinct is not None:
+            # Answered before the statistics, which are asked for after it.
+            self._readings.values(distinct, lambda found: units.__setitem__(slice(2), [looked_at, int(found[0])]))
+        self._readings.statistics(values, partial(self._known, start, units))
 
-    def updated(self, then: Callable[[float | None], None]) -> None:
-        """After the update: its size relative to the weights goes to the record; gives `then` the updates' norm (of the
-        sampled elements), or None where nothing was measured."""
-        if not self._before:
-            then(None)
-            return
-        update = GradientNorm()
-        for row, sample, before in self._before:
-            change, size = _norm(sample - before), _norm(before)
-            if self._readings.is_elsewhere(sample):
-                self._readings.values(torch.stack([change, size]), partial(_update_known, update, row))
-            else:
-                _update_known(update, row, (float(change), float(size)))
-        rows = self._pending
-        self._before, self._pending = [], []
-        self._readings.afterwards(partial(self._update_measured, rows, update, then))
-
-    def _update_measured(self, rows: list[_Row], update: GradientNorm, then: Callable[[float | None], None]) -> None:
-        self._announce("parameter_step", [row.columns() for row in rows if row.statistics[0] is not None])
-        then(math.sqrt(update.squares) if math.isfinite(update.squares) else update.squares)
+    def _known(self, start: tuple[Any, ...], units: list[int | None], statistics: tuple[Any, ...]) -> None:
+        self._announce("parameter", [(*start, *units, *statistics)])
 
 
-def _gradient_known(norm: GradientNorm, row: _Row | None, statistics: tuple[Any, ...]) -> None:
-    norm.add(statistics)
-    if row is not None:
-        row.statistics = statistics
+def leaves_of(loss: torch.Tensor, most: int = 20_000) -> list[torch.Tensor]:
+    """The tensors that the loss will give a gradient to, found in its graph: of a program without optimizer nobody else
+    names them. At most `most` nodes are walked."""
+    found: dict[int, torch.Tensor] = {}
+    waiting, seen = [loss.grad_fn], set()
+    while waiting and len(seen) < most:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        leaf = getattr(node, "variable", None)
+        if isinstance(leaf, torch.Tensor):
+            found[id(leaf)] = leaf
+        waiting.extend(following for following, _ in node.next_functions)
+    return list(found.values())
 
 
-def _weight_known(row: _Row, statistics: tuple[Any, ...]) -> None:
-    row.weight_rms = statistics[11]
+def _units(values: torch.Tensor) -> tuple[int, torch.Tensor | None]:
+    """How many units (rows) of a weight were compared, and how many of them are different from all others."""
+    if values.dim() < 2 or values.numel() == 0 or values.shape[0] < 2 or values.is_complex() or values.is_meta:
+        return 0, None
+    rows = values[:: max(1, values.shape[0] // _MOST_UNITS)][:_MOST_UNITS].flatten(1)[:, :_MOST_INPUTS]
+    ordered = rows[_order(rows)]
+    return len(rows), (ordered[1:] != ordered[:-1]).any(dim=1).sum() + 1
 
 
-def _update_known(update: GradientNorm, row: _Row, change_and_size: Sequence[float]) -> None:
-    change, size = change_and_size
-    row.update_ratio = change / size if size > 0 else None
-    update.squares += change * change
-
-
-def _largest_and_norms(gradients: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
-    """Largest magnitudes, then norms, of gradients that are on an accelerator: a few kernels for all of them."""
-    groups: dict[tuple[torch.device, torch.dtype], list[torch.Tensor]] = {}
-    for gradient in gradients:
-        if gradient.numel() and not gradient.is_meta:
-            groups.setdefault((gradient.device, gradient.dtype), []).append(gradient.detach())
-    for (_, dtype), group in groups.items():
-        # The norm of many float16 values is beyond float16.
-        wide = torch.float32 if dtype.itemsize < 4 else None
-        norms = torch.stack(torch._foreach_norm(group, 2, dtype=wide))
-        yield torch.cat([torch.stack(torch._foreach_norm(group, math.inf)).to(norms.dtype), norms])
-
-
-def _local(tensor: torch.Tensor) -> torch.Tensor:
-    """The part of a tensor that lies on this rank (sharded data parallel), made dense where it is sparse."""
-    to_local = getattr(tensor, "to_local", None)
-    if to_local is not None:
-        return to_local()  # type: ignore[no-any-return]
-    return tensor.coalesce().values() if tensor.is_sparse else tensor
-
-
-def _sample(parameter: torch.Tensor) -> torch.Tensor:
-    """A view of at most `_SAMPLED_ELEMENTS` evenly spaced elements, which sees later writes."""
-    flat = _local(parameter).detach()
-    flat = flat.view(-1) if flat.is_contiguous() else flat
-    return flat[:: max(1, flat.numel() // _SAMPLED_ELEMENTS)] if flat.dim() == 1 else flat
-
-
-def _norm(values: torch.Tensor) -> torch.Tensor:
-    return torch.linalg.vector_norm(values if values.is_complex() else values.float())
+def _order(rows: torch.Tensor) -> torch.Tensor:
+    """Brings equal rows together: by a projection that no two different rows are likely to share."""
+    weights = torch.arange(1, rows.shape[1] + 1, device=rows.device, dtype=torch.float64).sqrt()
+    return torch.argsort(rows.double() @ weights)
 
 
 def _fans(parameter: torch.Tensor) -> tuple[int | None, int | None]:

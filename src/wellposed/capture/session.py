@@ -8,7 +8,7 @@ import os
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ from wellposed.capture.modules import Modules
 from wellposed.capture.notes import Notes
 from wellposed.capture.operators import Operators
 from wellposed.capture.overhead import Overhead
-from wellposed.capture.parameters import GradientNorm, Parameters
+from wellposed.capture.parameters import Parameters, leaves_of
 from wellposed.capture.patches import Patches, force_eager
 from wellposed.capture.recorder import FORWARD, OPTIMIZER, Recorder, next_sequence
 from wellposed.capture.recording import Options, Progress
@@ -31,6 +31,7 @@ from wellposed.capture.steps import StepWatch
 from wellposed.capture.stretches import Stretches
 from wellposed.capture.trainers import trainer_in_stack
 from wellposed.capture.trouble import Troubles
+from wellposed.capture.updates import GradientNorm, Updates
 from wellposed.record import RecordWriter
 from wellposed.record.writer import number
 
@@ -57,6 +58,7 @@ class Session:
         self._tape = _native.Tape(torch.Tensor, self._operators.describe, threads, host=host)
         self._readings = DeviceReadings(self._tape, threads, lambda found: self._troubles.late(found), host=host)
         self._parameters = Parameters(self._modules, writer.add, self._readings)
+        self._updates = Updates(self._parameters.number, writer.add, self._readings)
         self._recorder = Recorder(self._tape, self._notes.sites, self._modules, self._fail)
         self._overhead = Overhead(self._recorder)
         budget = Budget(
@@ -81,6 +83,10 @@ class Session:
 
         self._dead = False
         self._optimizer_seen = False
+        self._started = False
+        """Whether a gradient was asked for: from then on weights are no longer as they started."""
+        self._leaves: list[torch.Tensor] = []
+        """What the loss gives a gradient to, in a program without optimizer."""
         self._roots: weakref.WeakSet[torch.nn.Module] = weakref.WeakSet()
         self._step, self._call = 0, 0
         self._facts: dict[str, Any] = {}
@@ -166,6 +172,8 @@ class Session:
             if self._recorder.awaiting_forward:
                 self._next_step()
             self._recorder.backward_called_at = self._notes.sites.user_frame()
+            self._facts["backwards"] = self._facts.get("backwards", 0) + 1
+            self._starts_with(loss)
             if not self._notes.said("trainer") and (trainer := trainer_in_stack()) is not None:
                 self._notes.event(self._step, "trainer", trainer)
             if not self._stretches.reaches_here():
@@ -177,6 +185,15 @@ class Session:
                     self._readings.values(loss, lambda values: self._loss_known(values[0], None, site))
                 else:
                     self._loss_known(float(loss.detach()), loss)
+
+    def _starts_with(self, loss: torch.Tensor | None) -> None:
+        """The last moment to see the weights as they start, and, without an optimizer, to learn which they are."""
+        if not self._optimizer_seen and loss is not None and self._stretches.level == "full":
+            self._leaves = leaves_of(loss)
+            self._track(self._leaves)
+        if not self._started:
+            self._started = True
+            self._parameters.measure_again()
 
     def _loss_known(self, value: float, loss: torch.Tensor | None, site: int | None = None) -> None:
         """`loss` is given while its graph is still there."""
@@ -193,11 +210,22 @@ class Session:
     def gradient_ended(self) -> None:
         self._recorder.backward_called_at = None
 
-    def backward_ended(self) -> None:
+    def backward_ended(self, gradients: Sequence[tuple[torch.Tensor, torch.Tensor]] | None = None) -> None:
+        """`gradients` are those that torch.autograd.grad returned; else they lie in the parameters."""
         self._recorder.backward_called_at = None
         if not self._optimizer_seen and not self._dead:
             self._recorder.awaiting_forward = True
             self._recorder.phase = OPTIMIZER
+            with self._overhead.own_work():
+                leaves, self._leaves = self._leaves, []
+                found = _with_gradients(leaves) if gradients is None else gradients
+                if found and self._stretches.level == "full":
+                    self._updates.before(found, self._step, self._gradients_known, write=True)
+
+    @property
+    def grad_is_backward(self) -> bool:
+        """Whether torch.autograd.grad takes backward()'s place: nothing else makes updates from gradients."""
+        return not self._optimizer_seen and not self._dead
 
     def _forward_again(self) -> None:
         """In a program without optimizers: a forward operation after backward() begins the next step."""
@@ -215,21 +243,25 @@ class Session:
             rates = [_plain_number(group.get("lr")) for group in optimizer.param_groups]
             self._facts["learning_rate"] = max((rate for rate in rates if isinstance(rate, float)), default=None)
             full = self._stretches.level == "full"
-            self._parameters.gradients(parameters, self._step, self._gradients_known, write=full)
+            found = _with_gradients(parameters)
+            self._updates.before(found, self._step, self._gradients_known, write=full)
 
-    def _gradients_known(self, norm: GradientNorm) -> None:
+    def _gradients_known(self, norm: GradientNorm, curvature: float | None) -> None:
+        self._facts["curvature"] = curvature
         self._facts["gradient_norm"] = norm.norm
         self._facts["gradient_nonfinite"] = norm.nonfinite
         suspicious = self._gradient_alarm.suspicious(norm.norm)
         if (norm.nonfinite or suspicious) and self._troubles.worth_a_look("gradient"):
             self._stretches.escalate()
 
-    def update_ended(self, _optimizer: torch.optim.Optimizer) -> None:
+    def update_ended(self, optimizer: torch.optim.Optimizer) -> None:
         self._recorder.phase = FORWARD
         if self._dead:
             return
         with self._overhead.own_work():
-            self._parameters.updated(partial(self._facts.__setitem__, "update_norm"))
+            if not self._notes.said("optimizer-state"):
+                self._notes.event(self._step, "optimizer-state", _state_of(optimizer))
+            self._updates.after(partial(self._facts.__setitem__, "update_norm"), optimizer)
             self._next_step()
 
     def update_skipped(self, scale: float) -> None:
@@ -244,6 +276,8 @@ class Session:
         self._facts["scale"] = scale
 
     def _next_step(self) -> None:
+        if not self._optimizer_seen:
+            self._updates.after(partial(self._facts.__setitem__, "update_norm"))
         self._stretches.end()
         self._end_step()
         self._recorder.phase = FORWARD
@@ -268,7 +302,7 @@ class Session:
             self._step, self._stretches.step_level, number(facts.get("loss")), facts.get("learning_rate"),
             number(facts.get("gradient_norm")), facts.get("gradient_nonfinite"), number(facts.get("update_norm")),
             facts.get("scale"), int(facts.get("skipped", False)), now - self._step_began,
-            spent - self._step_began_spent, facts.get("loss_operation"),
+            spent - self._step_began_spent, facts.get("loss_operation"), facts.get("backwards"), facts.get("curvature"),
         )  # fmt: skip
         self._writer.add("step", [row])
         self._step_began, self._step_began_spent = now, spent
@@ -341,6 +375,24 @@ class Session:
 
 def _parameters_of(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _with_gradients(parameters: Iterable[torch.Tensor]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return [(parameter, parameter.grad) for parameter in parameters if parameter.grad is not None]
+
+
+def _state_of(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """What the optimizer keeps of its first parameter that has a state, by name and dtype."""
+    for parameter, state in optimizer.state.items():
+        kept = {
+            str(name): str(value.dtype).removeprefix("torch.")
+            for name, value in state.items()
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape
+        }
+        if kept:
+            weights = str(parameter.dtype).removeprefix("torch.")
+            return {"class": type(optimizer).__name__, "weights": weights, "state": kept}
+    return {"class": type(optimizer).__name__, "state": {}}
 
 
 def _plain_number(value: Any) -> Any:

@@ -7,7 +7,7 @@ does neither is one step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,9 +22,11 @@ class StepListener(Protocol):
     """Who is told: all calls come with dispatch modes still active."""
 
     def backward_begins(self, loss: torch.Tensor | None) -> None: ...
-    def backward_ended(self) -> None: ...
+    def backward_ended(self, gradients: Sequence[tuple[torch.Tensor, torch.Tensor]] | None = None) -> None: ...
     def gradient_begins(self) -> None: ...
     def gradient_ended(self) -> None: ...
+    @property
+    def grad_is_backward(self) -> bool: ...  # whether torch.autograd.grad is all that a program has
     def update_begins(self, optimizer: torch.optim.Optimizer) -> None: ...
     def update_ended(self, optimizer: torch.optim.Optimizer) -> None: ...
     def update_skipped(self, scale: float) -> None: ...
@@ -86,6 +88,9 @@ class StepWatch:
 
     def _wrap_grad(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def grad(*args: Any, **kwargs: Any) -> Any:
+            asked = _grad_of_a_loss(args, kwargs) if self.listener.grad_is_backward else None
+            if asked is not None:
+                return self._grad_as_backward(original, asked, args, kwargs)
             self._tell(self.listener.gradient_begins)
             try:
                 return original(*args, **kwargs)
@@ -93,6 +98,23 @@ class StepWatch:
                 self._tell(self.listener.gradient_ended)
 
         return grad
+
+    def _grad_as_backward(
+        self,
+        original: Callable[..., Any],
+        asked: tuple[torch.Tensor, list[torch.Tensor]],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        loss, inputs = asked
+        pairs: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._tell(self.listener.backward_begins, loss)
+        try:
+            result = original(*args, **kwargs)
+            pairs = [(each, found) for each, found in zip(inputs, result, strict=False) if found is not None]
+            return result
+        finally:
+            self._tell(self.listener.backward_ended, pairs)
 
     def _wrap_optimizer_init(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def __init__(optimizer: torch.optim.Optimizer, *args: Any, **kwargs: Any) -> None:
@@ -121,3 +143,17 @@ class StepWatch:
         with _disable_current_modes():
             scale = float(scaler.get_scale())
         tell(scale)
+
+
+def _grad_of_a_loss(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[torch.Tensor, list[torch.Tensor]] | None:
+    """The loss and the leaves that torch.autograd.grad is asked about; None where it is no gradient of a loss for an
+    update: of several outputs, of inputs that are no leaves, or to be differentiated again."""
+    outputs = args[0] if args else kwargs.get("outputs")
+    inputs = args[1] if len(args) > 1 else kwargs.get("inputs")
+    if isinstance(outputs, (tuple, list)) and len(outputs) == 1:
+        outputs = outputs[0]
+    wanted = [inputs] if isinstance(inputs, torch.Tensor) else list(inputs or ())
+    again = kwargs.get("create_graph") or (len(args) > 4 and args[4])
+    scalar = isinstance(outputs, torch.Tensor) and outputs.numel() == 1
+    leaves = bool(wanted) and all(isinstance(each, torch.Tensor) and each.is_leaf for each in wanted)
+    return (outputs, wanted) if scalar and leaves and not again else None

@@ -3,6 +3,7 @@
 from wellposed.record.model import (
     PHASES,
     Event,
+    Exponents,
     Level,
     ModuleStep,
     Operand,
@@ -22,6 +23,7 @@ from wellposed.record.writer import RecordExistsError, RecordWriter
 __all__ = [
     "PHASES",
     "Event",
+    "Exponents",
     "Level",
     "ModuleStep",
     "Operand",

@@ -47,6 +47,14 @@ def to_object(text: Any) -> dict[str, Any]:
     return found
 
 
+def to_counts(text: Any) -> tuple[int, ...]:
+    """A JSON list of counts; raises ValueError where the text is other JSON or none."""
+    found = json.loads(text)
+    if not isinstance(found, list) or not all(type(each) is int and each >= 0 for each in found):
+        raise ValueError("expected a list of counts")
+    return tuple(found)
+
+
 def to_statistics(columns: Sequence[Any]) -> Statistics | None:
     if columns[0] is None:
         return None

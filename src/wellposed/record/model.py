@@ -166,6 +166,11 @@ class Step:
     recording_seconds: float | None = None
     loss_operation: int | None = None
     """The operation that made the loss, where it was recorded."""
+    backwards: int | None = None
+    """How often backward() was called."""
+    curvature: float | None = None
+    """Of the loss along the update before: change of the gradient along it over its length, per unit of length. None
+    unless this step and the one before were measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +188,11 @@ class Parameter:
     site: Site | None
     """Where the user's code made the module that owns it."""
     initial: Statistics | None
+    """Before the first update."""
+    units: int | None = None
+    """Rows (along the first dimension) that were compared with one another; None for vectors and scalars."""
+    distinct_units: int | None = None
+    """How many of these rows differ from each other: 1 where all units start the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +206,25 @@ class ParameterStep:
     weight_rms: float | None
     update_ratio: float | None
     """Euclidean norm of the update over that of the weights; None where not measured."""
+    unchanged: float | None = None
+    """Of the elements that had a gradient, the share (0 to 1) that the update left as they were, to the last bit."""
+    silent_units: int | None = None
+    """Units (rows) whose gradient was exactly zero in this measured step and the two before."""
+    adam_ratio: float | None = None
+    """Rms of g / sqrt(v), v being the second moment that Adam keeps of the gradient g, after the update."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exponents:
+    """How the magnitudes of a gradient are spread: counts of floor(log2 |g|) over its sampled elements."""
+
+    step: int
+    parameter: int
+    lowest: int
+    """The exponent of the first count."""
+    counts: tuple[int, ...]
+    zero: int
+    """Elements that are exactly zero."""
 
 
 @dataclass(frozen=True, slots=True)

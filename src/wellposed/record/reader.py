@@ -13,10 +13,20 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from wellposed.record import schema
-from wellposed.record.columns import to_integer, to_number, to_object, to_operand, to_shape, to_statistics, to_text
+from wellposed.record.columns import (
+    to_counts,
+    to_integer,
+    to_number,
+    to_object,
+    to_operand,
+    to_shape,
+    to_statistics,
+    to_text,
+)
 from wellposed.record.model import (
     PHASES,
     Event,
+    Exponents,
     ModuleStep,
     Operand,
     Operation,
@@ -135,6 +145,7 @@ class Record:
                 gradient_norm=to_number(row[4]), gradient_nonfinite=to_integer(row[5]), update_norm=to_number(row[6]),
                 scale=to_number(row[7]), skipped=bool(row[8]), seconds=to_number(row[9]),
                 recording_seconds=to_number(row[10]), loss_operation=to_integer(row[11]),
+                backwards=to_integer(row[12]), curvature=to_number(row[13]),
             )
             for row in rows
         ]  # fmt: skip
@@ -146,7 +157,7 @@ class Record:
             Parameter(
                 id=int(row[0]), name=str(row[1]), shape=to_shape(row[2]), dtype=str(row[3]), module=str(row[4] or ""),
                 fan_in=to_integer(row[5]), fan_out=to_integer(row[6]), site=self._site(row[7]),
-                initial=to_statistics(row[8:]),
+                units=to_integer(row[8]), distinct_units=to_integer(row[9]), initial=to_statistics(row[10:]),
             )
             for row in rows
         ]  # fmt: skip
@@ -164,10 +175,22 @@ class Record:
                 parameter=int(row[1]),
                 weight_rms=to_number(row[2]),
                 update_ratio=to_number(row[3]),
-                gradient=to_statistics(row[4:]),
+                unchanged=to_number(row[4]),
+                silent_units=to_integer(row[5]),
+                adam_ratio=to_number(row[6]),
+                gradient=to_statistics(row[7:]),
             )
             for row in rows
         ]
+
+    @_guarded
+    def exponents(self, step: int | None = None) -> list[Exponents]:
+        """Histograms of the gradients' exponents, by step and parameter."""
+        where, values = _conditions(step=step)
+        rows = self._connection.execute(
+            f"SELECT {','.join(schema.COLUMNS['exponents'])} FROM exponents {where} ORDER BY step, parameter", values
+        )
+        return [Exponents(int(row[0]), int(row[1]), int(row[2]), to_counts(row[3]), int(row[4])) for row in rows]
 
     @_guarded
     def module_steps(self, step: int | None = None) -> list[ModuleStep]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x77656C6C
 """Written in SQLite's header ("well"), so that a record is told from any other database."""
 
@@ -29,7 +29,7 @@ CREATE TABLE site (
 CREATE TABLE step (
     id INTEGER PRIMARY KEY, level TEXT NOT NULL, loss, learning_rate REAL, gradient_norm,
     gradient_nonfinite INTEGER, update_norm, scale REAL, skipped INTEGER NOT NULL DEFAULT 0,
-    seconds REAL, recording_seconds REAL, loss_operation INTEGER
+    seconds REAL, recording_seconds REAL, loss_operation INTEGER, backwards INTEGER, curvature REAL
 );
 CREATE TABLE operation (
     id INTEGER PRIMARY KEY, step INTEGER NOT NULL, call INTEGER NOT NULL, phase INTEGER NOT NULL,
@@ -48,10 +48,16 @@ CREATE TABLE probe (operation INTEGER NOT NULL, name TEXT NOT NULL, value TEXT, 
     WITHOUT ROWID;
 CREATE TABLE parameter (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, shape TEXT NOT NULL, dtype TEXT NOT NULL, module TEXT,
-    fan_in INTEGER, fan_out INTEGER, site INTEGER, {_STATISTICS}
+    fan_in INTEGER, fan_out INTEGER, site INTEGER, units INTEGER, distinct_units INTEGER, {_STATISTICS}
 );
 CREATE TABLE parameter_step (
-    step INTEGER NOT NULL, parameter INTEGER NOT NULL, weight_rms REAL, update_ratio REAL, {_STATISTICS},
+    step INTEGER NOT NULL, parameter INTEGER NOT NULL, weight_rms REAL, update_ratio REAL, unchanged REAL,
+    silent_units INTEGER, adam_ratio REAL, {_STATISTICS},
+    PRIMARY KEY (step, parameter)
+) WITHOUT ROWID;
+CREATE TABLE exponents (
+    step INTEGER NOT NULL, parameter INTEGER NOT NULL, lowest INTEGER NOT NULL, counts TEXT NOT NULL,
+    zero INTEGER NOT NULL,
     PRIMARY KEY (step, parameter)
 ) WITHOUT ROWID;
 CREATE TABLE module_step (
@@ -71,7 +77,7 @@ COLUMNS = {
     "site": ("id", "file", "line", "function", "library_file", "library_line", "library_function"),
     "step": (
         "id", "level", "loss", "learning_rate", "gradient_norm", "gradient_nonfinite", "update_norm", "scale",
-        "skipped", "seconds", "recording_seconds", "loss_operation",
+        "skipped", "seconds", "recording_seconds", "loss_operation", "backwards", "curvature",
     ),
     "operation": (
         "id", "step", "call", "phase", "operator", "site", "module", "seconds", "forward", "is_view",
@@ -83,9 +89,14 @@ COLUMNS = {
     ),
     "probe": ("operation", "name", "value"),
     "parameter": (
-        "id", "name", "shape", "dtype", "module", "fan_in", "fan_out", "site", *STATISTICS_COLUMNS,
+        "id", "name", "shape", "dtype", "module", "fan_in", "fan_out", "site", "units", "distinct_units",
+        *STATISTICS_COLUMNS,
     ),
-    "parameter_step": ("step", "parameter", "weight_rms", "update_ratio", *STATISTICS_COLUMNS),
+    "parameter_step": (
+        "step", "parameter", "weight_rms", "update_ratio", "unchanged", "silent_units", "adam_ratio",
+        *STATISTICS_COLUMNS,
+    ),
+    "exponents": ("step", "parameter", "lowest", "counts", "zero"),
     "module_step": ("step", "module", *STATISTICS_COLUMNS),
     "event": ("id", "step", "kind", "site", "details"),
 }  # fmt: skip
