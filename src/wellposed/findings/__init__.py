@@ -3,6 +3,7 @@
 from wellposed.findings.causes import CAUSES, Cause
 from wellposed.findings.finding import (
     SEVERITIES,
+    Confidence,
     Evidence,
     Finding,
     Fix,
@@ -19,6 +20,7 @@ __all__ = [
     "CAUSES",
     "SEVERITIES",
     "Cause",
+    "Confidence",
     "Evidence",
     "Finding",
     "Fix",

@@ -10,6 +10,9 @@ from wellposed.findings.causes import Cause
 Role = Literal["root", "consequence", "advice"]
 Severity = Literal["error", "warning", "note"]
 Phase = Literal["forward", "backward", "optimizer"]
+Confidence = Literal["certain", "likely", "possible"]
+"""``certain`` where the measurement leaves one explanation, ``likely`` where others are far less so, ``possible`` where
+the evidence is thin; then the finding says which observation would settle it."""
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
@@ -83,6 +86,9 @@ class Finding:
     series: tuple[Series, ...] = ()
     operations: tuple[int, ...] = field(default=())
     """Ids of the recorded operations it rests on, the guilty one first: the diagnosis follows data flow from them."""
+    confidence: Confidence = "certain"
+    settled_by: str = ""
+    """The observation that would settle what is not certain, as one sentence; else empty."""
     specificity: int = 0
     """The rule's: of several findings about the same operation the most specific is kept."""
     id: int = 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wellposed.findings.causes import Cause
-from wellposed.findings.finding import Evidence, Finding, Fix, Location, Role, Series, Severity
+from wellposed.findings.finding import Confidence, Evidence, Finding, Fix, Location, Role, Series, Severity
 
 if TYPE_CHECKING:
     from wellposed.record import Record
@@ -62,6 +62,8 @@ class Rule:
         series: Iterable[Series] = (),
         operations: Iterable[int] = (),
         cause: Cause | None = None,
+        confidence: Confidence = "certain",
+        settled_by: str = "",
     ) -> Finding:
         """A finding that carries this rule's name and code (and its cause, unless the evidence says another)."""
         return Finding(
@@ -77,6 +79,8 @@ class Rule:
             fixes=tuple(fixes),
             series=tuple(series),
             operations=tuple(operations),
+            confidence=confidence,
+            settled_by=settled_by,
             specificity=self.specificity,
         )
 

@@ -54,6 +54,8 @@ def _finding(told: Told) -> dict[str, Any]:
         "where": _where(finding.where),
         "step": finding.step,
         "message": finding.message,
+        "confidence": finding.confidence,
+        "settled_by": finding.settled_by,
         "evidence": [_evidence(each) for each in finding.evidence],
         "fixes": [_fix(each) for each in finding.fixes],
         "series": [_series(each) for each in finding.series],
