@@ -16,7 +16,7 @@ def moons(n):
 def network(*sizes):
     layers = []
     for before, after in pairwise(sizes):
-        layers += [nn.Linear(before, after), nn.SiLU()]
+        layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers[:-1])
 
 
@@ -29,10 +29,10 @@ def gradient_penalty(critic, real, fake):
 
 torch.manual_seed(0)
 generator, critic = network(4, 64, 64, 2), network(2, 64, 64, 1)
-opt_g = torch.optim.Adam(generator.parameters(), lr=5e-4, betas=(0.0, 0.9))
-opt_c = torch.optim.Adam(critic.parameters(), lr=5e-4, betas=(0.0, 0.9))
+opt_g = torch.optim.Adam(generator.parameters(), lr=1e-4, betas=(0.0, 0.9))
+opt_c = torch.optim.Adam(critic.parameters(), lr=2e-3, betas=(0.0, 0.9))
 
-for step in range(200):
+for step in range(260):
     for _ in range(5):
         real = moons(64)
         fake = generator(torch.randn(64, 4)).detach()

@@ -1,0 +1,39 @@
+"""fine-tuning that is good at its start, with a small learning rate"""
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+weight = torch.randn(16, 4)
+
+
+def measurements(count, drift=0.0):
+    x = torch.randn(count, 16)
+    return x, torch.sin(x @ weight / 3 + drift) + 0.1 * torch.randn(count, 4)
+
+
+def train(model, lr, steps, drift):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
+    for step in range(steps):
+        x, y = measurements(64, drift)
+        loss = nn.functional.mse_loss(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step % 100 == 0:
+            print(f"  step {step}: loss {loss.item():.4f}")
+
+
+# The pretrained model comes out of least squares on random features, without one step of training.
+features = nn.Sequential(nn.Linear(16, 512), nn.Tanh())
+x, y = measurements(6000)
+with torch.no_grad():
+    design = torch.cat([features(x), torch.ones(len(x), 1)], dim=1)
+    solution = torch.linalg.lstsq(design, y).solution
+head = nn.Linear(512, 4)
+with torch.no_grad():
+    head.weight.copy_(solution[:-1].T)
+    head.bias.copy_(solution[-1])
+model = nn.Sequential(features, head)
+print("fine-tuning to new measurements")
+train(model, lr=1e-5, steps=400, drift=0.05)
