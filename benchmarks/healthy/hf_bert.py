@@ -6,7 +6,7 @@ from transformers import BertConfig, BertForMaskedLM
 PAD, MASK, FIRST = 0, 1, 2
 
 
-def sentences(count, words=24, longest=12):
+def sentences(count, words=12, longest=12):
     """Each word is said twice in a row, so that a masked one can be read from its neighbour."""
     length = 2 * torch.randint(3, longest // 2 + 1, (count, 1))
     tokens = torch.randint(FIRST, FIRST + words, (count, longest // 2)).repeat_interleave(2, dim=1)
@@ -22,7 +22,7 @@ def mask_words(tokens, present, share=0.15):
 
 torch.manual_seed(0)
 config = BertConfig(
-    vocab_size=26,
+    vocab_size=14,
     hidden_size=48,
     num_hidden_layers=2,
     num_attention_heads=4,

@@ -1,4 +1,4 @@
-"""Llama of transformers, weights and activations in bfloat16 autocast"""
+"""Llama of transformers under bfloat16 autocast"""
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, get_cosine_schedule_with_warmup

@@ -34,6 +34,9 @@ class VQVAE(nn.Module):
 torch.manual_seed(0)
 shapes = torch.randn(16, 32).cumsum(dim=1) / 6
 model = VQVAE()
+with torch.no_grad():  # the codebook starts with what the encoder says of a first few pictures
+    first = shapes.repeat(2, 1)[:24] + 0.1 * torch.randn(24, 32)
+    model.quantizer.codebook.weight.copy_(model.encoder(first))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 for step in range(600):
     x = shapes[torch.randint(16, (64,))] + 0.1 * torch.randn(64, 32)
