@@ -9,7 +9,7 @@ from importlib import resources
 
 import pytest
 
-from tests.records import RecordBuilder, statistics
+from tests.records import RecordBuilder, columns, statistics
 from tests.report.comparing import SOURCE, compared, every_format, told, write_run
 from wellposed.report.compare import to_json, to_json_text
 
@@ -238,6 +238,22 @@ def test_operators_without_a_step_are_compared(tmp_path):
     found = compared(tmp_path / "a.wellposed", tmp_path / "b.wellposed")
 
     assert (found.status, found.operations[0].kind) == ("different", "value")
+
+
+def test_outputs_of_modules_are_compared_where_there_are_no_operators(tmp_path):
+    for name, rms in (("a", 1.0), ("b", 2.0)):
+        with RecordBuilder(tmp_path / f"{name}.wellposed") as record:
+            record.step(0, "modules", loss=1.0)
+            for number, module in enumerate(("Net.first", "Net.second"), 1):
+                record.writer.add("module", [(number, module)])
+                output = statistics(rms=rms if module == "Net.second" else 1.0)
+                record.writer.add("module_step", [(0, number, *columns(output))])
+    found = compared(tmp_path / "a.wellposed", tmp_path / "b.wellposed")
+
+    (value,) = found.operations
+    assert (value.a.module, value.what, value.a_value, value.b_value) == ("Net.second", "rms", 1.0, 2.0)
+    account = told(tmp_path / "a.wellposed", tmp_path / "b.wellposed")
+    assert account.parting.groups[0].title == "other value: output of Net.second (step 0, forward)"
 
 
 def test_uninitialised_memory_is_no_difference(tmp_path):

@@ -45,12 +45,13 @@ def _compare(a: Judged, b: Judged) -> Comparison:
     sources = compare_sources(*records)
     parameters = pair_parameters(*records)
     steps = common_steps(*(record.steps() for record in records))
-    in_full = [left.id for left, right in steps if left.level == right.level == "full"]
+    alike = [(left.id, left.level) for left, right in steps if left.level == right.level in ("full", "modules")]
+    in_full = [step for step, level in alike if level == "full"]
     runs = _run(*a, in_full), _run(*b, in_full)
     limit = tolerance(runs[0].precision, runs[1].precision)
     settings = compare_settings(*records, parameters, limit)
     # Without a step there may still be operators: those of a program that was stopped before its first step ended.
-    operations = compare_operations(*records, in_full if steps else [0], sources, limit)
+    operations = compare_operations(*records, alike if steps else [(0, "full")], sources, limit)
     gradient, same_gradients, gradients = compare_gradients(*records, parameters.pairs, limit)
     course = compare_course(*records, limit)
     first = _first(settings, operations, gradient, course)
@@ -71,7 +72,7 @@ def _compare(a: Judged, b: Judged) -> Comparison:
         gradient=gradient,
         course=course,
         findings=tuple(_only_in_one(a[1], b[1], sources)),
-        extent=Extent(operations.steps, operations.compared, operations.complete),
+        extent=Extent(operations.steps, operations.compared, operations.modules, operations.complete),
     )
 
 
@@ -127,7 +128,7 @@ def _first(
 
 def _first_operation(found: OperationDifference) -> First:
     either = found.a or found.b
-    operator = either.operator if either else ""
+    operator = either.operator or either.module if either else ""
     values = (found.a_value, found.b_value)
     if found.kind == "missing":
         values = tuple(ran.operator if ran else None for ran in (found.a, found.b))  # type: ignore[assignment]

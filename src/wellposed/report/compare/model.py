@@ -76,8 +76,9 @@ class SourceDifference:
 class Ran:
     """An operation of one run; the statistics are of the result that differs."""
 
-    operation: int
+    operation: int | None
     operator: str
+    """Empty where the step has outputs of modules alone; then this is one of them, and has no number."""
     phase: str
     module: str
     at: Place | None
@@ -200,9 +201,11 @@ class Extent:
     """How much was compared."""
 
     steps: int
-    """Steps recorded in full by both whose operations were looked at."""
+    """Steps recorded alike by both whose operations, or outputs of modules, were looked at."""
     operations: int
     """Operations of the one that were found in the other."""
+    modules: int
+    """Outputs of modules, in steps that have no more than those, that were found in the other."""
     complete: bool
     """Whether nothing was left out for its size."""
 

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from wellposed.record import Operand, Operation, Record
-from wellposed.report.compare.align import renamed, renamed_roots, stretches
+from wellposed.record import Level, ModuleStep, Operand, Operation, Record, Statistics
+from wellposed.report.compare.align import paired, renamed, renamed_roots, stretches
 from wellposed.report.compare.digits import gap
 from wellposed.report.compare.model import OperationDifference, OperationKind, Ran
 from wellposed.report.compare.settings import differ, place, scalar
@@ -27,6 +27,7 @@ class Operations:
     firsts: dict[OperationKind, OperationDifference] = field(default_factory=dict)
     digit: OperationDifference | None = None
     steps: int = 0
+    modules: int = 0
     compared: int = 0
     complete: bool = True
 
@@ -39,20 +40,25 @@ class Operations:
         self.firsts.setdefault(difference.kind, difference)
 
 
-def compare_operations(a: Record, b: Record, steps: Sequence[int], sources: Sources, tolerance: float) -> Operations:
+def compare_operations(
+    a: Record, b: Record, steps: Sequence[tuple[int, Level]], sources: Sources, tolerance: float
+) -> Operations:
     """Over these steps in order, until values part. Raises RecordError where a record is damaged."""
     found = Operations()
-    for step in steps:
+    for step, level in steps:
         if found.parted:
             break
-        if found.compared >= MOST:
+        if found.compared + found.modules >= MOST:
             found.complete = False
             break
+        found.steps += 1
+        if level == "modules":
+            _compare_modules(a.module_steps(step), b.module_steps(step), tolerance, found)
+            continue
         of_step = [list(itertools.islice(record.operations(step=step), MOST_A_STEP + 1)) for record in (a, b)]
         if max(map(len, of_step)) > MOST_A_STEP:
             found.complete = False
         _compare_step(of_step[0][:MOST_A_STEP], of_step[1][:MOST_A_STEP], sources, tolerance, found)
-        found.steps += 1
     return found
 
 
@@ -106,15 +112,39 @@ def _compare_results(
             found.add(OperationDifference(plain_kind, a.step, *ran, plain_kind, scalar(one), scalar(other)))
     if left.statistics is None or right.statistics is None or a.base in _UNWRITTEN:
         return
-    apart = gap(left.statistics, right.statistics)
+    _compare_statistics(a.step, ran, left.statistics, right.statistics, tolerance, found)
+
+
+def _compare_statistics(
+    step: int, ran: tuple[Ran | None, Ran | None], a: Statistics, b: Statistics, tolerance: float, found: Operations
+) -> None:
+    apart = gap(a, b)
     if apart is None:
         return
     kind: OperationKind = "nonfinite" if apart.what in ("NaN", "infinities") else "value"
-    difference = OperationDifference(kind, a.step, *ran, apart.what, apart.a, apart.b, apart.relative)
+    difference = OperationDifference(kind, step, *ran, apart.what, apart.a, apart.b, apart.relative)
     if found.digit is None:
         found.digit = difference
     if apart.relative > tolerance:
         found.add(difference)
+
+
+def _compare_modules(a: list[ModuleStep], b: list[ModuleStep], tolerance: float, found: Operations) -> None:
+    pairs, _, _ = paired([(each.module, each.module) for each in a], [(each.module, each.module) for each in b])
+    for n, m in pairs:
+        left, right = a[n], b[m]
+        ran = _output(left), _output(right)
+        _compare_statistics(left.step, ran, left.output, right.output, tolerance, found)
+    found.modules += len(pairs)
+
+
+def _output(of: ModuleStep) -> Ran:
+    statistics = of.output
+    return Ran(
+        operation=None, operator="", phase="forward", module=of.module, at=None, shape=(), dtype="", device="",
+        root_mean_square=statistics.root_mean_square, minimum=statistics.minimum, maximum=statistics.maximum,
+        nonfinite=statistics.nonfinite,
+    )  # fmt: skip
 
 
 def _ran(operation: Operation | None, operand: Operand | None = None) -> Ran | None:

@@ -11,7 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from wellposed.report.compare.account import Account, Diff, Group, OnlyHere, Section, Side
+from wellposed.report.compare.account import Account, Diff, OnlyHere, Side
+from wellposed.report.compare.rows import Group, Section
 from wellposed.report.terminal import in_colour, render_blocks, terminal_width, write
 
 _INDENT = 3
