@@ -92,7 +92,7 @@ def test_beyond_the_size_limit_rows_of_operations_are_dropped_and_steps_kept(tmp
     for step in range(200):
         rows = [(step * 100 + n, step, 0, 0, 1, None, None, 0.0, None, 0, 0, 0, "x" * 50) for n in range(100)]
         writer.add("operation", rows)
-        writer.add("step", [(step, "full", 1.0, *(None,) * 5, 0, *(None,) * 5)])
+        writer.add("step", [(step, "full", 1.0, *(None,) * 5, 0, *(None,) * 6)])
         writer.commit()
     assert writer.full
     assert writer.bytes_used() < 400_000

@@ -111,7 +111,8 @@ class Modules:
         number = self._numbers.get(path)
         if number is None:
             number = self._numbers[path] = len(self._numbers) + 1
-            self._announce((number, path))
+            site = self.made_at(module)
+            self._announce((number, path, site if site > 0 else None))
         self._known[id(module)] = (weakref.ref(module), number)
         return number
 

@@ -18,6 +18,7 @@ from wellposed import _native
 from wellposed.capture.alarm import Alarm
 from wellposed.capture.budget import Budget
 from wellposed.capture.device_readings import DeviceReadings
+from wellposed.capture.early_warnings import EarlyWarnings
 from wellposed.capture.graph_walk import find_in_graph
 from wellposed.capture.modules import Modules
 from wellposed.capture.notes import Notes
@@ -81,6 +82,8 @@ class Session:
         self._modules.on_failure = self._fail
         self._recorder.on_forward_again = self._forward_again
 
+        self._warnings = self._early_warnings(options) if options.warns else None
+
         self._dead = False
         self._optimizer_seen = False
         self._started = False
@@ -96,13 +99,29 @@ class Session:
         self._full_sequence_at_begin = 0
         self._loss_alarm, self._gradient_alarm = Alarm(), Alarm()
 
+    def _early_warnings(self, options: Options) -> EarlyWarnings:
+        warnings = EarlyWarnings(
+            options,
+            self._recorder,
+            self._readings,
+            self._parameters.name,
+            lambda: self._step,
+            lambda: self._modules.path_of(self._modules.current),
+            lambda kind, details: self._notes.event(self._step, kind, details),
+        )
+        self._recorder.hear = warnings.ears
+        self._stretches.listens = warnings.listens
+        return warnings
+
     # Installing and closing
 
     def install(self) -> None:
         self._modules.install()
         self._steps.install()
         force_eager(self._patches, self._compiled)
-        os.register_at_fork(after_in_child=self._die)
+        # Handlers stay for good, the session does not.
+        session = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: (alive := session()) and alive._die())
         self._begin_stretch()
 
     def adopt(self, models: Iterable[torch.nn.Module], optimizers: Iterable[torch.optim.Optimizer]) -> None:
@@ -173,6 +192,7 @@ class Session:
                 self._next_step()
             self._recorder.backward_called_at = self._notes.sites.user_frame()
             self._facts["backwards"] = self._facts.get("backwards", 0) + 1
+            self._facts["backward_site"] = self._notes.sites.here()
             self._starts_with(loss)
             if not self._notes.said("trainer") and (trainer := trainer_in_stack()) is not None:
                 self._notes.event(self._step, "trainer", trainer)
@@ -245,6 +265,16 @@ class Session:
             full = self._stretches.level == "full"
             found = _with_gradients(parameters)
             self._updates.before(found, self._step, self._gradients_known, write=full)
+            if self._warnings is not None:
+                self._warnings.before_update(optimizer, found, self._facts)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        if self._warnings is not None:
+            self._warnings.deliver()
+
+    def take_stop(self) -> BaseException | None:
+        return self._warnings.take_stop() if self._warnings is not None else None
 
     def _gradients_known(self, norm: GradientNorm, curvature: float | None) -> None:
         self._facts["curvature"] = curvature
@@ -262,7 +292,10 @@ class Session:
             if not self._notes.said("optimizer-state"):
                 self._notes.event(self._step, "optimizer-state", _state_of(optimizer))
             self._updates.after(partial(self._facts.__setitem__, "update_norm"), optimizer)
+            if self._warnings is not None:
+                self._warnings.after_update()
             self._next_step()
+        self._deliver()
 
     def update_skipped(self, scale: float) -> None:
         if self._dead:
@@ -271,6 +304,7 @@ class Session:
             self._facts["scale"] = scale
             self._facts["skipped"] = True
             self._next_step()
+        self._deliver()
 
     def scale_known(self, scale: float) -> None:
         self._facts["scale"] = scale
@@ -297,12 +331,15 @@ class Session:
 
     def _end_step(self) -> None:
         facts, self._facts = self._facts, {}
+        if self._warnings is not None:
+            self._warnings.step_ends(facts)
         now, spent = time.perf_counter(), self._overhead.seconds()
         row = (
             self._step, self._stretches.step_level, number(facts.get("loss")), facts.get("learning_rate"),
             number(facts.get("gradient_norm")), facts.get("gradient_nonfinite"), number(facts.get("update_norm")),
             facts.get("scale"), int(facts.get("skipped", False)), now - self._step_began,
             spent - self._step_began_spent, facts.get("loss_operation"), facts.get("backwards"), facts.get("curvature"),
+            site if (site := facts.get("backward_site", -1)) > 0 else None,
         )  # fmt: skip
         self._writer.add("step", [row])
         self._step_began, self._step_began_spent = now, spent

@@ -171,6 +171,8 @@ class Step:
     curvature: float | None = None
     """Of the loss along the update before: change of the gradient along it over its length, per unit of length. None
     unless this step and the one before were measured."""
+    backward_site: Site | None = None
+    """Where backward() was called last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ class Record:
                 gradient_norm=to_number(row[4]), gradient_nonfinite=to_integer(row[5]), update_norm=to_number(row[6]),
                 scale=to_number(row[7]), skipped=bool(row[8]), seconds=to_number(row[9]),
                 recording_seconds=to_number(row[10]), loss_operation=to_integer(row[11]),
-                backwards=to_integer(row[12]), curvature=to_number(row[13]),
+                backwards=to_integer(row[12]), curvature=to_number(row[13]), backward_site=self._site(row[14]),
             )
             for row in rows
         ]  # fmt: skip
@@ -274,6 +274,12 @@ class Record:
             (operation,),
         )
         return list(self._in_order([row[0] for row in rows]))
+
+    @_guarded
+    def module_sites(self) -> dict[str, Site]:
+        """Where the user's code made each module, by its path; of those that ran, and whose making was seen."""
+        rows = self._connection.execute("SELECT path, site FROM module WHERE site IS NOT NULL ORDER BY id")
+        return {str(path): found for path, site in rows if (found := self._site(site)) is not None}
 
     @_guarded
     def module_outputs(self) -> list[tuple[int, str, float]]:

@@ -21,7 +21,7 @@ TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE source (file TEXT PRIMARY KEY, text TEXT);
 CREATE TABLE operator (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
-CREATE TABLE module (id INTEGER PRIMARY KEY, path TEXT NOT NULL);
+CREATE TABLE module (id INTEGER PRIMARY KEY, path TEXT NOT NULL, site INTEGER);
 CREATE TABLE site (
     id INTEGER PRIMARY KEY, file TEXT NOT NULL, line INTEGER NOT NULL, function TEXT NOT NULL,
     library_file TEXT, library_line INTEGER, library_function TEXT
@@ -29,7 +29,8 @@ CREATE TABLE site (
 CREATE TABLE step (
     id INTEGER PRIMARY KEY, level TEXT NOT NULL, loss, learning_rate REAL, gradient_norm,
     gradient_nonfinite INTEGER, update_norm, scale REAL, skipped INTEGER NOT NULL DEFAULT 0,
-    seconds REAL, recording_seconds REAL, loss_operation INTEGER, backwards INTEGER, curvature REAL
+    seconds REAL, recording_seconds REAL, loss_operation INTEGER, backwards INTEGER, curvature REAL,
+    backward_site INTEGER
 );
 CREATE TABLE operation (
     id INTEGER PRIMARY KEY, step INTEGER NOT NULL, call INTEGER NOT NULL, phase INTEGER NOT NULL,
@@ -73,11 +74,12 @@ CREATE TABLE event (
 COLUMNS = {
     "source": ("file", "text"),
     "operator": ("id", "name"),
-    "module": ("id", "path"),
+    "module": ("id", "path", "site"),
     "site": ("id", "file", "line", "function", "library_file", "library_line", "library_function"),
     "step": (
         "id", "level", "loss", "learning_rate", "gradient_norm", "gradient_nonfinite", "update_norm", "scale",
         "skipped", "seconds", "recording_seconds", "loss_operation", "backwards", "curvature",
+        "backward_site",
     ),
     "operation": (
         "id", "step", "call", "phase", "operator", "site", "module", "seconds", "forward", "is_view",
