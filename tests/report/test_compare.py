@@ -11,6 +11,7 @@ import pytest
 
 from tests.records import RecordBuilder, columns, statistics
 from tests.report.comparing import SOURCE, compared, every_format, told, write_run
+from wellposed.record.schema import COLUMNS
 from wellposed.report.compare import to_json, to_json_text
 
 
@@ -42,7 +43,7 @@ def test_the_optimizers_setting_is_the_first_difference(a, b):
     assert found.course.step_of("loss") == 1
     assert found.course.step_of("learning-rate") == 0
     assert told(a, b).headline == "the losses part in step 1"
-    assert told(a, b).sentences[0] == "First difference: optimizer SGD: lr, 0.1 in A, 0.3 in B."
+    assert told(a, b).sentences[0] == "First difference: optimizer SGD: lr is 0.1 in A and 0.3 in B."
 
 
 def test_the_first_value_that_differs_is_named_with_its_line(a, b):
@@ -105,7 +106,7 @@ def test_an_operator_more_makes_no_other_numbers(a, b):
     found = compared(a, write_run(b, extra=True))
 
     assert found.status == "same"
-    assert found.first.name == "aten.clone.default: missing"
+    assert found.first.name == "operator"
 
 
 def test_an_argument_that_differs_is_named(a, b):
@@ -245,7 +246,8 @@ def test_outputs_of_modules_are_compared_where_there_are_no_operators(tmp_path):
         with RecordBuilder(tmp_path / f"{name}.wellposed") as record:
             record.step(0, "modules", loss=1.0)
             for number, module in enumerate(("Net.first", "Net.second"), 1):
-                record.writer.add("module", [(number, module)])
+                rest = [None] * (len(COLUMNS["module"]) - 2)
+                record.writer.add("module", [(number, module, *rest)])
                 output = statistics(rms=rms if module == "Net.second" else 1.0)
                 record.writer.add("module_step", [(0, number, *columns(output))])
     found = compared(tmp_path / "a.wellposed", tmp_path / "b.wellposed")
@@ -253,7 +255,7 @@ def test_outputs_of_modules_are_compared_where_there_are_no_operators(tmp_path):
     (value,) = found.operations
     assert (value.a.module, value.what, value.a_value, value.b_value) == ("Net.second", "rms", 1.0, 2.0)
     account = told(tmp_path / "a.wellposed", tmp_path / "b.wellposed")
-    assert account.parting.groups[0].title == "other value: output of Net.second (step 0, forward)"
+    assert account.parting.groups[0].title == "value differs: output of Net.second (step 0, forward)"
 
 
 def test_uninitialised_memory_is_no_difference(tmp_path):

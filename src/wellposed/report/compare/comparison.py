@@ -130,12 +130,14 @@ def _first_operation(found: OperationDifference) -> First:
     either = found.a or found.b
     operator = either.operator or either.module if either else ""
     values = (found.a_value, found.b_value)
+    name = f"{operator}: {'argument ' if found.kind == 'argument' else ''}{found.what}"
     if found.kind == "missing":
+        name = "operator"
         values = tuple(ran.operator if ran else None for ran in (found.a, found.b))  # type: ignore[assignment]
     return First(
         "operation",
         found.step,
-        f"{operator}: {found.what or found.kind}",
+        name,
         *values,
         found.a.at if found.a else None,
         found.b.at if found.b else None,

@@ -31,12 +31,12 @@ _EVENTS = {
 }
 _PARTING = ("loss", "loss-10-percent", "loss-tenfold")
 _KINDS = {
-    "dtype": "other dtype",
-    "device": "other device",
-    "shape": "other shape",
-    "argument": "other argument",
-    "value": "other value",
-    "nonfinite": "other count of NaN and infinities",
+    "dtype": "dtype differs",
+    "device": "device differs",
+    "shape": "shape differs",
+    "argument": "argument differs",
+    "value": "value differs",
+    "nonfinite": "NaN and infinities differ",
 }
 _SETTINGS = {"version": "version of ", "parameter": "", "initial-weights": "first weights: "}
 
@@ -115,12 +115,12 @@ def _operation(difference: OperationDifference, kind: str) -> Group:
     rows: list[Row] = []
     where = both_places(a.at, b.at) if a.operator == b.operator else ""
     if difference.kind == "missing":
-        title = f"other operator{_when(difference.step, a)}"
+        title = f"operator differs{_when(difference.step, a)}"
         rows.append(Row("operator", named(a), named(b)))
         rows.append(Row("line", place(a.at) or NOTHING, place(b.at) or NOTHING))
         return Group(title, tuple(rows))
     title = f"{kind}: {named(a)}{f' at {where}' if where else ''}{_when(difference.step, a)}"
-    what = plain(difference.what)
+    what = f"{'argument ' if difference.kind == 'argument' else ''}{plain(difference.what)}"
     relative = difference.relative
     note = f"{apart(relative)} apart" if relative is not None and math.isfinite(relative) else ""
     rows.append(Row(what, *both(difference.a_value, difference.b_value), note=note))
@@ -141,7 +141,7 @@ def _gradient(difference: GradientDifference) -> Group:
         name += f" (in B {plain(difference.b_name)})"
     note = f"{apart(difference.relative)} apart" if math.isfinite(difference.relative) else ""
     row = Row(difference.what, *both(difference.a_value, difference.b_value), note=note)
-    return Group(f"other gradient: {name} (step {difference.step})", (row,))
+    return Group(f"gradient differs: {name} (step {difference.step})", (row,))
 
 
 def _beside(beside: Beside) -> Group:

@@ -30,7 +30,9 @@ def headline(comparison: Comparison) -> str:
         return f"the losses part in step {step}"
     steps = [each.step for each in comparison.operations]
     steps += [comparison.gradient.step] if comparison.gradient else []
-    return f"the runs part in step {min(steps, default=0)}; their losses do not"
+    steps += [0] if any(each.kind == "initial-weights" for each in comparison.settings) else []
+    losses = "" if course.largest_relative is None else "; their losses do not"
+    return f"the runs part in step {min(steps, default=0)}{losses}"
 
 
 def _as_far(comparison: Comparison) -> str:
@@ -76,10 +78,10 @@ def sentences(comparison: Comparison) -> Iterator[str]:
 def _first(first: First) -> str:
     where = both_places(first.a_at, first.b_at)
     spot = f" ({where})" if where else ""
-    step = f"step {first.step}, " if first.kind in ("operation", "gradient", "loss") else ""
+    step = f"in step {first.step}, " if first.kind in ("operation", "gradient", "loss") else ""
     kind = {"optimizer": "optimizer ", "initial-weights": "first weights of "}.get(first.kind, "")
     a, b = both(first.a, first.b)
-    return f"{step}{kind}{plain(first.name)}, {a} in A, {b} in B{spot}"
+    return f"{step}{kind}{plain(first.name)} is {a} in A and {b} in B{spot}"
 
 
 def _at(difference: OperationDifference) -> str:
