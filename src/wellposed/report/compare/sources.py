@@ -14,6 +14,7 @@ _LONGEST_EDIT = 2_000
 """Lines of an edited stretch that are compared one by one; a longer one counts as written anew."""
 _CONTEXT = 2
 _MOST_LINES = 200
+_LONGEST_LINE = 1_000
 _MOST_FILES = 50
 
 Opcode = tuple[str, int, int, int, int]
@@ -112,12 +113,12 @@ def _diff(opcodes: Sequence[Opcode], a: Sequence[str], b: Sequence[str]) -> Iter
     """The hunks of a unified diff: what changed with a little of what stands around it."""
     for n, (tag, i, k, j, m) in enumerate(opcodes):
         if tag != "equal":
-            yield from (f"-{line}" for line in a[i:k])
-            yield from (f"+{line}" for line in b[j:m])
+            yield from (f"-{line[:_LONGEST_LINE]}" for line in a[i:k])
+            yield from (f"+{line[:_LONGEST_LINE]}" for line in b[j:m])
             continue
         before = min(_CONTEXT, k - i) if n else 0
         after = min(_CONTEXT, k - i - before) if n + 1 < len(opcodes) else 0
-        yield from (f" {line}" for line in a[i : i + before])
+        yield from (f" {line[:_LONGEST_LINE]}" for line in a[i : i + before])
         if (after and i + before < k - after) or (not n and k - after > 0):
             yield f"@@ -{k - after + 1} +{m - after + 1} @@"
-        yield from (f" {line}" for line in a[k - after : k])
+        yield from (f" {line[:_LONGEST_LINE]}" for line in a[k - after : k])
