@@ -15,17 +15,18 @@ PACKAGE = Path(__file__).parents[1] / "src" / "wellposed"
 
 EVERY_ROOM = {
     "findings", "record", "rules", "diagnosis", "report", "capture", "trial", "chain", "digits", "interpreter",
-    "integrations", "settings", "_native",
+    "integrations", "settings", "signals", "_native",
 }  # fmt: skip
 
 KNOWS = {
     "findings": set[str](),
     "record": set[str](),
     "settings": set[str](),
-    "rules": {"findings", "record"},
+    "signals": set[str](),
+    "rules": {"findings", "record", "signals"},
     "diagnosis": {"findings", "record"},
     "report": {"findings", "record", "diagnosis"},
-    "capture": {"record", "_native"},
+    "capture": {"record", "signals", "_native"},
     "chain": {"_native"},
     "digits": {"_native", "findings", "record"},
     "interpreter": {"_native", "findings", "record"},
@@ -47,7 +48,7 @@ LIBRARIES = {
 """The rooms that may import what is heavy."""
 
 IMPURE = {"os", "pathlib", "io", "time", "datetime", "random", "subprocess", "socket", "tempfile", "shutil", "sqlite3"}
-"""What a rule has no business with: it is a pure function of a record."""
+"""What a rule or a signal has no business with: they are pure functions."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -84,8 +85,8 @@ def violation(room: str, name: str) -> str | None:
     top, *rest = name.split(".")
     if top in LIBRARIES and room not in LIBRARIES[top]:
         return f"{top} belongs in {', '.join(sorted(LIBRARIES[top]))}"
-    if room == "rules" and top in IMPURE:
-        return f"rules are pure functions of a record, without {top}"
+    if room in ("rules", "signals") and top in IMPURE:
+        return f"{room} are pure functions, without {top}"
     known = rest[0] if top == "wellposed" and rest else None
     if known in KNOWS.keys() | EVERY_ROOM and known != room and known not in KNOWS[room]:
         return f"{room} may know {', '.join(sorted(KNOWS[room])) or 'nobody'}"
@@ -114,6 +115,9 @@ def test_arrows_point_the_right_way(file: Path) -> None:
         ("rules", "from wellposed.report.text import human"),
         ("diagnosis", "from ..capture import script"),
         ("report", "from wellposed.cli.main import main"),
+        ("signals", "from wellposed.record import Record"),
+        ("signals", "import time"),
+        ("diagnosis", "from wellposed.signals import Panel"),
         ("capture", "if TYPE_CHECKING:\n    pass\nelse:\n    from wellposed.cli import main"),
         ("cli", "import torch"),
         ("__init__", "from .cli import main"),

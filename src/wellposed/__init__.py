@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wellposed.integrations.pytorch import Watch, audit, watch
+    from wellposed.signals import EarlyWarning, InstabilityWarning, StoppedByWatch
 
 __version__ = "0.1.0"
-__all__ = ["Watch", "__version__", "audit", "watch"]
+__all__ = ["EarlyWarning", "InstabilityWarning", "StoppedByWatch", "Watch", "__version__", "audit", "watch"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,4 +24,8 @@ def __getattr__(name: str) -> Any:
         from wellposed.integrations import pytorch as module
 
         return getattr(module, name)
+    if name in ("EarlyWarning", "InstabilityWarning", "StoppedByWatch"):
+        from wellposed import signals
+
+        return getattr(signals, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -76,6 +76,11 @@ class Parameters:
         found = self._tracked.get(id(parameter))
         return found.number if found is not None and found.reference() is parameter else None
 
+    def name(self, parameter: torch.Tensor) -> str:
+        """Empty where the parameter is not tracked."""
+        found = self._tracked.get(id(parameter))
+        return found.name if found is not None and found.reference() is parameter else ""
+
     def labels(self) -> list[tuple[torch.Tensor, str]]:
         """Every live parameter with its name."""
         live = ((each.reference(), each.name) for each in self._tracked.values())

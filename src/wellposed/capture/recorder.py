@@ -38,6 +38,10 @@ class Recorder(TorchDispatchMode):
         """True while our own work runs: its operators are none of the program's."""
         self.muted = False
         """True while the program is not to be watched, yet the mode cannot be left."""
+        self.hear: Callable[[Any, tuple[Any, ...], Any], None] | None = None
+        """Called with the operators of the forward pass, where somebody listens."""
+        self.only_hears = False
+        """True in a step whose operators are not put on the tape."""
         self.awaiting_forward = False
         """Whether `on_forward_again` is to be called at the next operator outside backward that needs gradients."""
         self.on_forward_again: Callable[[], None] = lambda: None
@@ -70,6 +74,10 @@ class Recorder(TorchDispatchMode):
         try:
             self.operators += 1
             node = _current_node()
+            if node is None and self.hear is not None:
+                self.hear(func, args, out)
+            if self.only_hears:
+                return out
             if node is None:
                 if self.awaiting_forward and torch.is_grad_enabled():
                     self.on_forward_again()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from wellposed.capture.session import Session
+    from wellposed.signals import EarlyWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Options:
     """False takes the processor's own memory for an accelerator's: to try the way of such tensors without one."""
     watches_operators: bool = True
     """Whether every operator's output is checked between the full steps; else only the outputs of modules."""
+    warns: bool = False
+    """Whether early-warning signals are followed."""
+    on_warning: Callable[[EarlyWarning], None] | None = None
+    stop_on: tuple[str, ...] = ()
+    """Names of signals that stop the program before the next update."""
 
 
 @dataclass(frozen=True, slots=True)

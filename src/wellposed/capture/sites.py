@@ -103,6 +103,10 @@ class Sites:
         return number
 
 
+def is_user_code(file: str) -> bool:
+    return _kind(file) == _USER
+
+
 def _kind(file: str) -> int:
     if file.startswith("<"):
         return _USER if file.startswith(("<ipython", "<stdin", "<wellposed")) else _PLUMBING

@@ -32,6 +32,7 @@ class StepListener(Protocol):
     def update_skipped(self, scale: float) -> None: ...
     def scale_known(self, scale: float) -> None: ...  # the scale that this step is taken with
     def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None: ...
+    def take_stop(self) -> BaseException | None: ...  # what the program is to be stopped by, around an update
 
 
 @dataclass(slots=True)
@@ -68,10 +69,17 @@ class StepWatch:
 
     def _before_update(self, optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
         self._tell(self.listener.update_begins, optimizer)
+        self._stop_if_wanted()  # a hook that raises here keeps the update from being made
 
     def _after_update(self, optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
         self._updated = True
         self._tell(self.listener.update_ended, optimizer)
+        self._stop_if_wanted()
+
+    def _stop_if_wanted(self) -> None:
+        stop = self.listener.take_stop()
+        if stop is not None:
+            raise stop
 
     def _wrap_backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def backward(*args: Any, **kwargs: Any) -> Any:

@@ -38,6 +38,8 @@ class Stretches:
         self.level: Level = "off"
         self.step_level: Level = "off"
         """The closest level of any stretch of the step."""
+        self.listens: Callable[[], bool] = lambda: False
+        """Whether softmaxes are to be listened to in a step that is not watched otherwise."""
         self.budget = budget
         self._recorder = recorder
         self._tape = tape
@@ -99,11 +101,14 @@ class Stretches:
 
     def _set(self, level: Level) -> None:
         self.level = level
-        if level in ("off", "modules"):
+        watches = level in ("check", "full")
+        self._recorder.only_hears = not watches
+        if not watches and not (self._place[1] == 0 and self.listens()):
             self.leave()
             return
-        self._tape.set_level(_TAPE_LEVEL[level])
-        self.relabel()
+        if watches:
+            self._tape.set_level(_TAPE_LEVEL[level])
+            self.relabel()
         self._recorder.muted = False
         if not self._active:
             self._recorder.__enter__()

@@ -15,8 +15,10 @@ import torch
 
 from wellposed.capture.budget import FULL_AT_FIRST
 from wellposed.capture.recording import Options, Recording
+from wellposed.capture.telling import Listener, listener_of
 from wellposed.diagnosis import Diagnosis, diagnose
 from wellposed.record import Record
+from wellposed.signals import check_names
 
 _Optimizers = torch.optim.Optimizer | Iterable[torch.optim.Optimizer] | None
 
@@ -84,6 +86,8 @@ def watch(
     budget: float | None = 0.03,
     max_bytes: int | None = 500_000_000,
     operators: bool = False,
+    on_warning: str | Listener | None = "warnings",
+    stop_on: str | Iterable[str] = (),
 ) -> Watch:
     """Record what runs inside a ``with`` block: in a notebook, or for good in a training loop.
 
@@ -92,8 +96,17 @@ def watch(
     that are recorded in full only the outputs of modules, the loss and the gradients are looked at, unless `operators`
     asks for every operator. `path` is where the record goes (default: a temporary file).
 
-    Raises RecordExistsError where `path` holds anything but a record of this folder's.
+    `on_warning` hears of early warnings (docs/watch.md), each signal once and again when it gets much worse:
+    "warnings" gives Python warnings of the category InstabilityWarning, "logging" writes to the logger ``wellposed``,
+    a callable receives an EarlyWarning, None tells nobody. `stop_on` names signals (or "any") at which
+    StoppedByWatch is raised out of ``optimizer.step()``, before the update is made wherever the signal is known by
+    then; on an accelerator this waits for the device once a step.
+
+    Raises RecordExistsError where `path` holds anything but a record of this folder's, ValueError where `stop_on` or
+    `on_warning` names what is not there.
     """
+    stops = check_names(stop_on)
+    tell = listener_of(on_warning)
     chosen = Path(path) if path is not None else Path(tempfile.mkdtemp(prefix="wellposed-")) / "watch.wellposed"
     options = Options(
         budget=budget,
@@ -101,6 +114,9 @@ def watch(
         grace_seconds=1.0,
         full_at_first=FULL_AT_FIRST if operators else 1,
         watches_operators=operators,
+        warns=tell is not None or bool(stops),
+        on_warning=tell,
+        stop_on=stops,
     )
     return Watch(model, optimizer, chosen, options)
 
@@ -121,7 +137,7 @@ def audit(
     The model is left as it was: gradients, buffers (running statistics) and the random state are put back.
     Raises ValueError where no scalar loss comes out.
     """
-    watched = watch(model, path=path, budget=None, operators=True)
+    watched = watch(model, path=path, budget=None, operators=True, on_warning=None)
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
     devices = {parameter.device for parameter in model.parameters() if parameter.device.type == "cuda"}
