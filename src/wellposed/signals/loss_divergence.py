@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 from wellposed.signals.averages import Averages
 from wellposed.signals.signal import Crossing, Recent, Signal
@@ -38,6 +39,8 @@ class Detector:
         return Crossing(self._average.mean, limit, self._recent.shown) if self._average.mean > limit else None
 
     def _limit(self) -> float:
+        if not math.isfinite(self._lowest):
+            return sys.float_info.max
         gained = max(self._first - self._lowest, 0.0)
         return self._lowest + max((TIMES - 1) * abs(self._lowest), GIVEN_BACK * gained)
 

@@ -85,16 +85,17 @@ class Panel:
 
 def warning(signal: Signal, step: int, crossing: Crossing, where: str) -> EarlyWarning:
     place = f" ({where})" if where else ""
-    side = "above" if not crossing.value < crossing.threshold else "below"
-    if crossing.value < 0 and crossing.threshold < 0:
-        side = "beyond"
+    value, limit = crossing.value, crossing.threshold
+    if value != value:
+        against = f"where {limit:.4g} is the limit"
+    else:
+        side = "above" if value > limit else "below"
+        against = f"{'beyond' if value < 0 and limit < 0 else side} {limit:.4g}"
     message = (
-        f"{signal.name} at step {step}: {signal.shows}{place} is {crossing.value:.4g}, {side} "
-        f"{crossing.threshold:.4g}. It usually precedes {signal.precedes}."
+        f"{signal.name} at step {step}: {signal.shows}{place} is {value:.4g}, {against}. "
+        f"It usually precedes {signal.precedes}."
     )
-    return EarlyWarning(
-        signal.name, step, crossing.value, crossing.threshold, crossing.history, signal.precedes, where, message
-    )
+    return EarlyWarning(signal.name, step, value, limit, crossing.history, signal.precedes, where, message)
 
 
 def check_names(names: Iterable[str]) -> tuple[str, ...]:

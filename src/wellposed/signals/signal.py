@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +26,10 @@ class Crossing:
         """How many times the value is beyond its threshold, at least 1."""
         if self.value == self.threshold:
             return 1.0
+        if not math.isfinite(self.value):
+            return math.inf
         smaller, larger = sorted((abs(self.value), abs(self.threshold)))
-        return larger / smaller if smaller > 0 else float("inf")
+        return larger / smaller if smaller > 0 else math.inf
 
 
 class Detector(Protocol):
