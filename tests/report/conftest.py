@@ -72,6 +72,8 @@ def write_broken(path: Path, **meta: object) -> Path:
                 bad = step >= BROKEN_AT
                 rms = math.nan if bad else 1e-2 * 0.3 ** (8 - depth) * (1 + 0.3 * math.sin(step + depth))
                 record.gradient(step, parameter, statistics(4096, rms=rms, nan=4096 if bad else 0))
+                if step in (0, 3, BROKEN_AT - 1):
+                    record.writer.add("exponents", [(step, parameter, -20 - depth, "[5, 40, 90, 60]", 3)])
     return path
 
 

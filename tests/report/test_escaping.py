@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.records import RecordBuilder, statistics
+from tests.report.large import write_large
 from wellposed.diagnosis import Diagnosis
 from wellposed.findings import Evidence, Finding, Fix, Location, Series
 from wellposed.record import Record
@@ -44,16 +45,25 @@ def write_nasty(path: Path, text: str) -> list[tuple[Record, Diagnosis]]:
         record.source(stored, f"first\n{stored}\nlast\n")
         record.step(0, loss=1.0)
         record.operation(stored, file=stored, line=2, module=stored, dtype=stored, output=statistics())
-        record.gradient(0, record.parameter(stored), statistics())
+        for n in range(4):
+            record.operation("aten.mm.default", module=f"{stored}{n}", output=statistics())
+            parameter = record.parameter(f"{stored}{n}")
+            record.gradient(0, parameter, statistics())
+            record.writer.add("exponents", [(0, parameter, -3, "[1]", 1)])
     finding = Finding(
         rule="a-rule", code="N999", cause="bad-data", severity="error",
         where=Location(text, 2, text, text, text, "forward", text), message=text, step=0, id=1, operations=(1,),
+        confidence="likely", settled_by=text,
         evidence=(Evidence(text, text, text), Evidence(text, 1.0, text, 2.0)),
         fixes=(Fix(text, text), Fix(text, f"x = {text!r}")),
         series=(Series(text, (text, "b"), (1.0, 2.0), text),),
     )  # fmt: skip
-    again = Finding("b-rule", "N998", "bad-data", "note", finding.where, text, role="advice", id=2)
-    return [(Record(path), Diagnosis((finding, again)))]
+    followed = [
+        Finding(text, text, "bad-data", "error", finding.where, text * n, n, "consequence", id=n, caused_by=(n - 1,))
+        for n in (2, 3)
+    ]
+    again = Finding("b-rule", "N998", "bad-data", "note", finding.where, text, role="advice", id=4, settled_by=text)
+    return [(Record(path), Diagnosis((finding, *followed, again)))]
 
 
 class Elements(HTMLParser):
@@ -129,4 +139,9 @@ def test_the_page_asks_nothing_of_the_network(broken):
 
 
 def test_an_ordinary_page_is_small(broken):
-    assert len(to_html(broken).encode()) < 300_000
+    assert len(to_html(broken).encode()) < 100_000
+
+
+def test_the_page_of_a_large_network_and_a_long_run_is_small(tmp_path):
+    with Record(write_large(tmp_path / "large.wellposed")) as record:
+        assert len(to_html([(record, Diagnosis(()))]).encode()) < 300_000

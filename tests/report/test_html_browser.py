@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.report.browser import ARROW_LEFT, browse, look, needs_browser, texts
 from tests.report.conftest import broken_diagnosis, write_broken
+from tests.report.large import write_large
 from tests.report.test_escaping import write_nasty
 from wellposed.record import Record
 from wellposed.report.html import to_html
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (BROWSER and DRIVER), reason="needs chromium and chromedriver (Debian: chromium-driver)"),
-]
-
-
-@pytest.fixture(scope="module")
-def driver():
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-        "--host-resolver-rules=MAP * ~NOTFOUND", "--window-size=1280,900",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield browser
-    browser.quit()
+pytestmark = [pytest.mark.slow, needs_browser]
+driver = pytest.fixture(scope="module")(browse)
 
 
 @pytest.fixture(scope="module")
@@ -46,25 +25,13 @@ def page(tmp_path_factory) -> Path:
     return folder / "train.html"
 
 
-def look(driver, page: Path, *, width: int = 1280, dark: bool = False) -> None:
-    """Open the page and wait until its curves are drawn."""
-    scheme = [
-        {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
-        {"name": "prefers-reduced-motion", "value": "reduce"},
-    ]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    driver.get(page.as_uri())
-    end = time.monotonic() + 10
-    while time.monotonic() < end and not driver.execute_script("return document.querySelector('.chart .axis')"):
-        time.sleep(0.05)
-
-
-def texts(driver, selector: str) -> list[str]:
-    return driver.execute_script(
-        "return [...document.querySelectorAll(arguments[0])].map(each => each.textContent.trim())", selector
-    )
+@pytest.fixture(scope="module")
+def large(tmp_path_factory) -> Path:
+    """A network of 48 layers with long names over a thousand steps."""
+    folder = tmp_path_factory.mktemp("large")
+    with Record(write_large(folder / "large.wellposed")) as record:
+        (folder / "large.html").write_text(to_html([(record, broken_diagnosis())]), encoding="utf-8")
+    return folder / "large.html"
 
 
 def test_a_reader_sees_the_verdict_the_line_and_the_fix(driver, page):
@@ -76,7 +43,7 @@ def test_a_reader_sees_the_verdict_the_line_and_the_fix(driver, page):
     measured = driver.find_element("css selector", ".measured").text
     assert "smallest input of sqrt" in measured
     assert "limit 1e-12" in measured
-    chain = driver.find_element("css selector", ".chain").text
+    chain = driver.find_element("css selector", ".unfolding").text
     assert chain.index("gradients of all 9") < chain.index("The loss is NaN")
 
 
@@ -136,7 +103,7 @@ def test_a_keyboard_reads_the_values(driver, page):
     chart = driver.find_element("css selector", ".chart svg")
 
     driver.execute_script("arguments[0].focus()", chart)
-    chart.send_keys(webdriver.Keys.ARROW_LEFT)
+    chart.send_keys(ARROW_LEFT)
 
     assert texts(driver, ".readout")[0] == "step 38: not finite"
 
@@ -153,11 +120,12 @@ def test_nothing_is_asked_of_the_network_and_nothing_goes_wrong(driver, page):
     assert page.as_uri() in asked[0]
 
 
-@pytest.mark.parametrize("width", [320, 390, 768])
-def test_a_narrow_screen_does_not_scroll_sideways(driver, page, width):
-    look(driver, page, width=width)
+@pytest.mark.parametrize("width", [320, 360, 390, 768])
+def test_a_narrow_screen_does_not_scroll_sideways(driver, page, large, width):
+    for each in (page, large):
+        look(driver, each, width=width)
 
-    assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
 
 
 def test_dark_mode_is_dark(driver, page):

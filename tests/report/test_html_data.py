@@ -8,7 +8,7 @@ from tests.records import RecordBuilder, statistics
 from tests.report.conftest import BROKEN_AT
 from wellposed.findings import Finding, Location
 from wellposed.record import Record
-from wellposed.report.curves import activation_map, gradient_map, lines, thinned
+from wellposed.report.curves import lines, thinned
 from wellposed.report.html import prose
 from wellposed.report.merge import merge
 from wellposed.report.operations import chosen, operations_table
@@ -35,52 +35,6 @@ def test_long_curves_are_thinned_and_keep_their_spikes():
     assert (54_321, 1e9) in kept
     assert any(math.isnan(value) for _, value in kept)
     assert [step for step, _ in kept] == sorted(step for step, _ in kept)
-
-
-def test_the_gradient_map_has_a_row_a_parameter_in_order(broken):
-    found = gradient_map(broken[0][0])
-
-    assert found["rows"][0] == "layers.0.weight"
-    assert found["rows"][-1] == "project.weight"
-    assert found["broken"] == BROKEN_AT
-    assert found["cells"][0][BROKEN_AT] == "x"
-    assert found["cells"][0][0] < found["cells"][8][0]
-
-
-def test_the_activation_map_has_what_each_module_made_last(broken):
-    found = activation_map(broken[0][0])
-
-    assert found["rows"][:2] == ["Sequential.0", "Sequential.1"]
-    assert found["rows"][-1] == "Distance"
-    assert found["cells"][0][0] == 0.6
-    assert found["broken"] == BROKEN_AT + 1
-
-
-def test_big_maps_are_thinned_and_keep_the_first_broken_step(tmp_path):
-    with RecordBuilder(tmp_path / "big.wellposed") as record:
-        parameters = [record.parameter(f"p{n}") for n in range(200)]
-        for step in range(0, 2000, 5):
-            record.step(step, gradient_nonfinite=200 if step >= 1985 else 0)
-            for parameter in parameters:
-                record.gradient(step, parameter, statistics(nan=int(step >= 1985)))
-    found = gradient_map(Record(tmp_path / "big.wellposed"))
-
-    assert len(found["rows"]) <= 64
-    assert len(found["steps"]) <= 91
-    assert found["broken"] == 1985
-    assert 1985 in found["steps"]
-    assert (found["all_rows"], found["all_steps"]) == (200, 400)
-
-
-def test_many_parameters_leave_out_biases_first(tmp_path):
-    with RecordBuilder(tmp_path / "wide.wellposed") as record:
-        for n in range(60):
-            record.gradient(0, record.parameter(f"{n}.weight"), statistics())
-            record.gradient(0, record.parameter(f"{n}.bias", (8,)), statistics())
-    found = gradient_map(Record(tmp_path / "wide.wellposed"))
-
-    assert found["title"] == "gradient rms per weight matrix"
-    assert found["rows"] == [f"{n}.weight" for n in range(60)]
 
 
 def test_a_sentence_shows_its_code_and_escapes_it():
@@ -139,3 +93,13 @@ def test_long_sources_are_shown_around_findings(tmp_path, broken):
     numbers = [line.number for line in file.lines]
     assert numbers == list(range(3, 42))
     assert file.lines[0].gap
+
+
+def test_ranks_share_the_room_of_the_tables(tmp_path):
+    with RecordBuilder(tmp_path / "long.wellposed") as record:
+        for _ in range(1000):
+            record.operation("aten.mul.Tensor", output=statistics())
+
+    table = operations_table(Record(tmp_path / "long.wellposed"), [], most=300)
+
+    assert (len(table["rows"]), table["total"]) == (300, 1000)

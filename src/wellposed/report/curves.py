@@ -1,4 +1,4 @@
-"""What the page draws over steps: lines (loss, gradient norm …) and maps (a row a layer), thinned to fit a page.
+"""The page's curves over steps: loss, gradient norm and others, thinned to fit a page.
 
 Everything here is JSON values: a number that is not finite is None, and draws as a gap.
 """
@@ -9,12 +9,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from wellposed.record import Record, Step
-from wellposed.report.text import plain
+from wellposed.record import Step
 
 MOST_POINTS = 500
-MOST_COLUMNS = 90
-MOST_ROWS = 64
 
 _LINES = (
     ("loss", "loss", False),
@@ -71,76 +68,6 @@ def thinned(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, f
             chosen += [min(finite, key=lambda point: point[1]), max(finite, key=lambda point: point[1])]
         kept += sorted(set(chosen), key=lambda point: point[0])
     return kept
-
-
-def gradient_map(record: Record) -> dict[str, Any] | None:
-    """Gradient rms, a row a parameter in the network's order; None where no gradient was recorded."""
-    parameters = record.parameters()
-    total = len(parameters)
-    if len(parameters) > MOST_ROWS:
-        # Biases and scales are left out first: the matrices carry the signal over depth.
-        parameters = [each for each in parameters if len(each.shape) > 1] or parameters
-    names = {parameter.id: parameter.name for parameter in parameters}
-    measured = record.gradient_steps()
-    known = set(measured)
-    broken = [step.id for step in record.steps() if step.gradient_nonfinite and step.id in known][:1]
-    cells: dict[tuple[str, int], float] = {}
-    # Only the steps that are drawn are read: a long run has millions of rows.
-    for step in sorted({*_evenly(measured, MOST_COLUMNS), *broken}):
-        for each in record.parameter_steps(step=step):
-            if each.gradient is not None and each.parameter in names:
-                bad = each.gradient.nonfinite > 0
-                cells[names[each.parameter], step] = math.nan if bad else each.gradient.root_mean_square
-    title = "gradient rms per parameter" if len(parameters) == total else "gradient rms per weight matrix"
-    return _map(title, list(dict.fromkeys(names.values())), cells, len(measured))
-
-
-def activation_map(record: Record) -> dict[str, Any] | None:
-    """Rms of what each module's forward made last, a row a module; None where none was recorded."""
-    cells: dict[tuple[str, int], float] = {}
-    order: dict[str, None] = {}
-    for step, module, rms in record.module_outputs():
-        order.setdefault(module)
-        cells[module, step] = rms
-    return _map("output rms per module", list(order), cells)
-
-
-def _map(
-    title: str, rows: list[str], cells: dict[tuple[str, int], float], all_steps: int | None = None
-) -> dict[str, Any] | None:
-    present = {row for row, _ in cells}
-    rows = [row for row in rows if row in present]
-    steps = sorted({step for _, step in cells})
-    if not rows:
-        return None
-    broken = [step for step in steps if any(_is_broken(cells.get((row, step))) for row in rows)][:1]
-    kept_rows = _evenly(rows, MOST_ROWS)
-    kept_steps = sorted({*_evenly(steps, MOST_COLUMNS + 1), *broken})
-    return {
-        "title": title,
-        "rows": [plain(row, 120) for row in kept_rows],
-        "all_rows": len(rows),
-        "steps": kept_steps,
-        "all_steps": len(steps) if all_steps is None else all_steps,
-        # "x" is a value that is not finite, null one that was not recorded.
-        "cells": [[_cell(cells.get((row, step))) for step in kept_steps] for row in kept_rows],
-        "broken": broken[0] if broken else None,
-    }
-
-
-def _cell(value: float | None) -> float | str | None:
-    return None if value is None else _short(value) if math.isfinite(value) else "x"
-
-
-def _is_broken(value: float | None) -> bool:
-    return value is not None and not math.isfinite(value)
-
-
-def _evenly(items: Sequence[Any], most: int) -> list[Any]:
-    """At most `most` of them, the first and the last included."""
-    if len(items) <= most:
-        return list(items)
-    return [items[round(n * (len(items) - 1) / (most - 1))] for n in range(most)]
 
 
 def _spans_decades(points: Iterable[tuple[int, float]]) -> bool:

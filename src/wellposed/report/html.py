@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,21 +17,27 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from wellposed.report.curves import activation_map, gradient_map, lines
+from wellposed.report.curves import lines
+from wellposed.report.exponents import exponent_figures
+from wellposed.report.maps import activation_map, gradient_map, update_map
 from wellposed.report.merge import Runs, merge, rank_of
-from wellposed.report.operations import operations_table
+from wellposed.report.operations import MOST_ROWS, operations_table
+from wellposed.report.propagation import propagation
 from wellposed.report.sources import annotated_sources
 from wellposed.report.story import make_story
 
 _BARS = 48
 _GENERATOR = '<meta name="generator" content="wellposed">'
+_STYLES = ("report.css", "figures.css", "unfolding.css")
+_SCRIPTS = ("helpers", "scales", "figure", "lines", "maps", "depth", "exponents", "operations", "page")
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&'\u2028\u2029"}
 
 
 def to_html(runs: Runs) -> str:
     """The page. Raises RecordError where a record is damaged."""
     told = merge(runs)
-    style, script = _template("report.css"), _template("report.js")
+    style, script = "\n".join(map(_template, _STYLES)), _script()
+    parts = _data(runs)
     environment = Environment(
         loader=FunctionLoader(_template),
         autoescape=True,
@@ -45,7 +52,10 @@ def to_html(runs: Runs) -> str:
         generator=Markup(_GENERATOR),
         style=Markup(style),
         script=Markup(script),
-        data=json_island(_data(runs)),
+        data=json_island(parts),
+        depth=any(part["depth"] for part in parts),
+        exponents=any(part["exponents"] for part in parts),
+        readings=[reading for part in parts for reading in _readings(part)],
         style_hash=_hash(style),
         script_hash=_hash(script),
     )
@@ -77,16 +87,33 @@ def _data(runs: Runs) -> list[dict[str, Any]]:
     """What the script draws, a part for each record."""
     parts = []
     for position, (record, diagnosis) in enumerate(runs):
-        maps = [gradient_map(record), activation_map(record)]
+        maps = [gradient_map(record), activation_map(record), update_map(record)]
         parts.append(
             {
                 "title": f"rank {rank_of(record, position)}" if len(runs) > 1 else "",
                 "lines": lines(record.steps()),
                 "maps": [each for each in maps if each is not None],
-                "operations": operations_table(record, diagnosis.findings),
+                "depth": propagation(record),
+                "exponents": exponent_figures(record),
+                "operations": operations_table(record, diagnosis.findings, max(300, MOST_ROWS // len(runs))),
             }
         )
     return parts
+
+
+def _readings(part: dict[str, Any]) -> Iterator[str]:
+    """What the figures say, in sentences: for readers without a script."""
+    spread = [part["exponents"]] if part["exponents"] else []
+    for drawn in [*part["maps"], *part["depth"], *spread]:
+        said = drawn.get("readings") or [each for each in [drawn.get("reading")] if each]
+        title = f"{part['title']}, {drawn['title']}" if part["title"] else drawn["title"]
+        yield from (f"{title}: {sentence}" for sentence in said)
+
+
+def _script() -> str:
+    """The parts of the script in one function, so that nothing of it is global."""
+    parts = "\n".join(_template(f"script/{name}.js") for name in _SCRIPTS)
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
 
 
 def _template(name: str) -> str:

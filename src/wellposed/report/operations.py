@@ -11,7 +11,7 @@ from wellposed.findings import Finding
 from wellposed.record import Operation, Record
 from wellposed.report.text import plain
 
-MOST_ROWS = 3_000
+MOST_ROWS = 1_800
 _AROUND = 150
 """Operations kept on either side of one that a finding rests on."""
 _MOST_NONFINITE = 500
@@ -22,11 +22,11 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def operations_table(record: Record, findings: Sequence[Finding]) -> dict[str, Any]:
+def operations_table(record: Record, findings: Sequence[Finding], most: int = MOST_ROWS) -> dict[str, Any]:
     """Columns, rows and the words that rows refer to by number. Raises RecordError where the record is damaged."""
     total = record.recorded_operations()
     words: dict[str, int] = {}
-    rows = [_row(operation, words) for operation in chosen(record, findings, total)]
+    rows = [_row(operation, words) for operation in chosen(record, findings, total, most)]
     troubled = sorted({each for finding in findings for each in finding.operations})
     return {"columns": COLUMNS, "rows": rows, "words": list(words), "total": total, "troubled": troubled}
 

@@ -10,13 +10,17 @@ from dataclasses import dataclass
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Severity
 from wellposed.record import Record
+from wellposed.report import opening
 from wellposed.report.bars import Picture, picture
+from wellposed.report.chain import Link, Unfolding, unfold
 from wellposed.report.merge import Facts, Runs, Told, facts, merge, merged_diagnosis
-from wellposed.report.text import MESSAGE_LIMIT, counted, duration, human, is_code, plain, plain_lines
+from wellposed.report.text import MESSAGE_LIMIT, counted, gist, human, is_code, plain, plain_lines
 
 _CONTEXT = 2
 """Lines of source shown on either side."""
 _LONGEST_LINE = 400
+_GIST, _ROOT_GIST = 260, 130
+"""Characters of a message in a box of the chain; the root's stands in full above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Happening:
     rule: str
     severity: Severity
     ranks: str
+    confidence: str
+    """``likely``, ``possible``; empty where it is certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,12 @@ class Chapter:
     followed: tuple[Happening, ...]
     remedies: tuple[Remedy, ...]
     pictures: tuple[Picture, ...]
+    confidence: str
+    """``likely``, ``possible``; empty where it is certain."""
+    settled_by: str
+    """The observation that would settle it; empty where it is certain, or none is known."""
+    unfolding: Unfolding | None
+    """How the consequences follow from the root; None where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +105,7 @@ class Story:
     """The verdict in one line."""
     program: str
     watched: str
-    """What was checked: steps, operators, time, overhead."""
     ending: str
-    """How the program ended, where not in peace, and what of it was not recorded; empty otherwise."""
     chapters: tuple[Chapter, ...]
     untied: tuple[Happening, ...]
     """Consequences whose root is not among the findings."""
@@ -122,9 +132,9 @@ def make_story(runs: Runs, *, bars: int = 16) -> Story:
         verdict=plain(diagnosis.verdict),
         healthy=not chapters,
         headline=_headline(chapters, about),
-        program=_program(about),
-        watched=_watched(about),
-        ending=" ".join(filter(None, (_ending(about), *(plain(gap, 500) for gap in about.gaps)))),
+        program=opening.program(about),
+        watched=opening.watched(about),
+        ending=opening.ending(about),
         chapters=chapters,
         untied=tuple(_happening(each) for each in loose),
         advice=tuple(_chapter(by_id[each.id], runs, bars, []) for each in diagnosis.advice),
@@ -185,6 +195,29 @@ def _chapter(told: Told, runs: Runs, bars: int, followed: list[Told]) -> Chapter
         followed=tuple(_happening(each) for each in followed),
         remedies=tuple(_remedy(fix) for fix in finding.fixes),
         pictures=tuple(picture(series, bars) for series in finding.series if series.values),
+        confidence=_doubt(finding),
+        settled_by=plain(finding.settled_by, MESSAGE_LIMIT) if _doubt(finding) else "",
+        unfolding=unfold([_link(told, root=True), *map(_link, followed)]) if followed else None,
+    )
+
+
+def _doubt(finding: Finding) -> str:
+    return "" if finding.confidence == "certain" else plain(finding.confidence)
+
+
+def _link(told: Told, root: bool = False) -> Link:
+    finding, happening = told.finding, _happening(told)
+    return Link(
+        id=finding.id,
+        after=finding.caused_by,
+        step=finding.step,
+        phase=plain(finding.where.phase or ""),
+        place=place(finding.where) or plain(finding.where.module or finding.where.operator or ""),
+        message=gist(happening.message, _ROOT_GIST if root else _GIST),
+        rule=happening.rule,
+        severity=finding.severity,
+        confidence=happening.confidence,
+        ranks=happening.ranks,
     )
 
 
@@ -206,7 +239,9 @@ def _happening(told: Told) -> Happening:
         spot = f"{spot}, backward" if spot else "backward"
     message = plain(finding.message, MESSAGE_LIMIT)
     ranks = ranks_text(told.ranks)
-    return Happening(finding.id, finding.step, spot, message, plain(finding.rule), finding.severity, ranks)
+    return Happening(
+        finding.id, finding.step, spot, message, plain(finding.rule), finding.severity, ranks, _doubt(finding)
+    )
 
 
 def _measured(evidence: tuple[Evidence, ...]) -> tuple[Measured, ...]:
@@ -237,28 +272,3 @@ def _headline(chapters: tuple[Chapter, ...], about: Facts) -> str:
     ranks = f", {first.ranks}" if first.ranks else ""
     more = f" (and {counted(len(chapters) - 1, 'other root')})" if len(chapters) > 1 else ""
     return f"{first.cause}{spot}{when}{ranks}{more}"
-
-
-def _program(about: Facts) -> str:
-    return plain(" ".join(about.argv), 1000) or "(unnamed program)"
-
-
-def _watched(about: Facts) -> str:
-    parts = [counted(about.steps, "step")]
-    if about.recorded_steps < about.steps:
-        parts[0] += f" ({about.recorded_steps:,} in full)"
-    parts.append(f"{counted(about.operations, 'operator')} watched")
-    if about.ranks:
-        parts.append(counted(len(about.ranks), "rank"))
-    if about.wall_seconds is not None:
-        spent = "" if about.recording_seconds is None else f", {duration(about.recording_seconds)} of it recording"
-        parts.append(f"{duration(about.wall_seconds)}{spent}")
-    return ", ".join(parts[:-1]) + "; " + parts[-1] if about.wall_seconds is not None else ", ".join(parts)
-
-
-def _ending(about: Facts) -> str:
-    if about.error:
-        return f"The program ended with {plain(about.error, 500)}"
-    if about.exit_code is None:
-        return "The program had not ended when this was recorded: it was still running, or was killed."
-    return f"The program ended with exit code {about.exit_code}." if about.exit_code else ""

@@ -24,7 +24,9 @@ _FOLLOWED = 8
 _BAR = 28
 _INDENT = 3
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
-_ASCII = str.maketrans({"✗": "x", "✓": "+", "▶": ">", "│": "|", "█": "#", "▌": ":", "·": "-", "…": "...", "µ": "u"})
+_ASCII = str.maketrans(
+    {"✗": "x", "✓": "+", "▶": ">", "│": "|", "█": "#", "▌": ":", "·": "-", "…": "...", "µ": "u", "→": "->"}
+)
 
 
 def print_report(runs: Runs, stream: TextIO | None = None) -> None:
@@ -100,13 +102,16 @@ def _blocks(story: Story, width: int) -> Iterable[RenderableType]:
 
 def _chapter(chapter: Chapter, number: str, width: int) -> Iterable[RenderableType]:
     colour = _COLOURS[chapter.severity]
-    when = [chapter.severity, "" if chapter.step is None else f"step {chapter.step}", chapter.phase, chapter.ranks]
+    step = "" if chapter.step is None else f"step {chapter.step}"
+    when = [chapter.severity, chapter.confidence, step, chapter.phase, chapter.ranks]
     yield Text.assemble(
         (f"{number}{chapter.rule}", f"bold {colour}"),
         (f" {chapter.code}", colour),
         ("  " + " · ".join(filter(None, when)), "dim"),
     )
     yield _indented(Text(chapter.message))
+    if chapter.confidence:
+        yield _indented(_doubt(chapter))
     if chapter.place or chapter.surroundings:
         yield Text()
         yield _indented(_where(chapter))
@@ -117,9 +122,19 @@ def _chapter(chapter: Chapter, number: str, width: int) -> Iterable[RenderableTy
     for each in chapter.pictures:
         yield from (Text(), _picture(each))
     if chapter.followed:
-        yield from (Text(), _heading("what followed"), _happenings(chapter.followed))
+        yield from (Text(), _heading("what followed"))
+        if chapter.unfolding and chapter.unfolding.summary:
+            yield _indented(Text(chapter.unfolding.summary, "dim"), _INDENT + 2)
+        yield _happenings(chapter.followed)
     for remedy in chapter.remedies:
         yield from (Text(), *_remedy(remedy))
+
+
+def _doubt(chapter: Chapter) -> Text:
+    text = Text(f"{chapter.confidence.capitalize()}, not certain.", "italic")
+    if chapter.settled_by:
+        text.append(f" What would settle it: {chapter.settled_by}")
+    return text
 
 
 def _where(chapter: Chapter) -> Text:
@@ -174,7 +189,7 @@ def _happenings(happenings: tuple[Happening, ...]) -> RenderableType:
     table.add_column()
     for each in happenings[:_FOLLOWED]:
         what = Text(each.message)
-        beside = ", ".join(filter(None, (each.place, each.ranks)))
+        beside = ", ".join(filter(None, (each.place, each.ranks, each.confidence)))
         if beside:
             what.append(f" ({beside})", "dim")
         table.add_row("" if each.step is None else f"step {each.step}", what)
@@ -197,9 +212,13 @@ def _remedy(remedy: Remedy) -> Iterable[RenderableType]:
 def _advice(chapter: Chapter) -> RenderableType:
     text = Text()
     text.append(chapter.rule, f"bold {_COLOURS[chapter.severity]}")
+    if chapter.confidence:
+        text.append(f" {chapter.confidence}", "dim")
     if chapter.place:
         text.append(f" {chapter.place}", "dim")
     text.append(f"\n{chapter.message}")
+    if chapter.settled_by:
+        text.append(f"\nWhat would settle it: {chapter.settled_by}", "italic")
     for remedy in chapter.remedies[:1]:
         text.append("\ninstead: ", "green")
         text.append(remedy.title)

@@ -30,6 +30,20 @@ def plain_lines(text: str, limit: int = MESSAGE_LIMIT) -> list[str]:
     return [plain(line.expandtabs(4), limit) for line in text[: limit * 4].split("\n")]
 
 
+def gist(text: str, most: int) -> str:
+    """The beginning of a message, cut where a clause ends, or else a word, and marked with an ellipsis."""
+    if len(text) <= most:
+        return text
+    head = text[:most]
+    ends = [at for mark in (". ", ": ", "; ", ", ") if (at := head.rfind(mark)) >= most // 3]
+    cut = max(ends, default=-1)
+    if cut < 0:
+        cut = head.rfind(" ") if " " in head[most // 2 :] else most
+    kept = text[:cut].rstrip(" `")
+    # What began as code ends as code.
+    return f"{kept}` …" if kept.count("`") % 2 else f"{kept} …"
+
+
 def _visible(character: str) -> str:
     if character.isprintable():
         return character
@@ -90,6 +104,17 @@ def duration(seconds: float | None) -> str:
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """``1 step``, ``48,211 steps``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def percent(share: float) -> str:
+    """``0 %``, ``< 0.1 %``, ``3.2 %``, ``47 %``, ``> 99.9 %``."""
+    if not 0 < share < 1:
+        return f"{100 * share:.0f} %"
+    if share < 0.001:
+        return "< 0.1 %"
+    if share > 0.999:
+        return "> 99.9 %"
+    return f"{100 * share:.1f} %" if share < 0.1 or share > 0.99 else f"{100 * share:.0f} %"
 
 
 def is_code(text: str) -> bool:
