@@ -94,15 +94,12 @@ class EarlyWarnings:
         sampling = self._room() >= self._sample_cost
         if sampling:
             converged = self._loss is not None and self._loss <= CONVERGED * (self._first_loss or 0.0)
-            self._samples.before(optimizer, gradients, epsilon=not converged)
+            self._samples.before(optimizer, gradients, self._where, epsilon=not converged)
+        else:
+            self._samples.skip(optimizer)
         if self._stop_on:
             self._readings.fetch()  # waits for an accelerator: the update must not run ahead
         self._feed_facts(facts)
-        if type(optimizer).__name__ == "SGD" and facts.get("curvature") is not None:
-            momentum = float(optimizer.param_groups[0].get("momentum", 0.0))
-            rate = facts.get("learning_rate") or 0.0
-            # Heavy-ball momentum moves the edge from 2 to 2 (1 + momentum).
-            self._feed("curvature_times_rate", rate * facts["curvature"] / (1 + momentum), self._where)
         if sampling:
             self._sample_cost = self._pay(time.perf_counter() - began)
 

@@ -43,6 +43,13 @@ class _Plan:
     """Updates that Adam has made."""
     kept: list[object]
     """What `key` tells by its id, which is then nobody else's."""
+    shares: torch.Tensor
+    """How many elements of the parameter each sampled one stands for."""
+    edge: float
+    """Learning rate times curvature at which training becomes unstable; 0 where that is not known."""
+    last: tuple[torch.Tensor, torch.Tensor] | None = None
+    """The gradient before the last update, and what the update changed."""
+    gradient: torch.Tensor | None = None
 
 
 class Samples:
@@ -54,27 +61,44 @@ class Samples:
         self._before: tuple[_Plan, torch.Tensor] | None = None
 
     def before(
-        self, optimizer: torch.optim.Optimizer, gradients: Sequence[tuple[torch.Tensor, torch.Tensor]], *, epsilon: bool
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradients: Sequence[tuple[torch.Tensor, torch.Tensor]],
+        where: str,
+        *,
+        epsilon: bool,
     ) -> None:
-        """Read gradients, second moments and weights before an update; with `epsilon`, compare them with Adam's."""
+        """Read gradients, second moments and weights before an update; with `epsilon`, compare them with Adam's.
+        `where` names the optimizer."""
         self._before = None
         found = [(each, gradient) for each, gradient in gradients[:MOST_PARAMETERS] if _lies_alike(each, gradient)]
         if not found or any(gradient.device != found[0][1].device for _, gradient in found):
             return
         plan = self._plan(optimizer, [each for each, _ in found])
         self._before = plan, torch.cat(plan.weights)
-        if not plan.moments:
+        if not plan.moments and not plan.edge:
             return
         chosen = zip(found, plan.places, strict=True)
         seen = torch.cat([gradient.as_strided((n,), (apart,)) for (_, gradient), (n, apart, _) in chosen]).float()
+        moment = torch.cat(plan.moments).float() if plan.moments else None
+        self._compare_with_last(plan, seen, moment, float(optimizer.param_groups[0]["lr"]), where)
+        plan.gradient = seen
+        if moment is None:
+            return
         squares = seen * seen
         # The second moment as the update is about to make it, corrected for its start at 0.
-        moment = torch.cat(plan.moments).float().mul_(plan.decay).add_(squares, alpha=1 - plan.decay)
+        moment = moment.mul_(plan.decay).add_(squares, alpha=1 - plan.decay)
         correction = 1.0 - plan.decay ** (float(plan.count) + 1.0)
         shares = (squares / moment).mul_(correction).nan_to_num_(0.0, 0.0, 0.0)
-        ratios, sizes = _rms(plan, shares), _rms(plan, squares)
-        known = torch.cat([ratios, sizes])
+        known = torch.cat([_rms(plan, shares), _rms(plan, squares)])
         self._readings.values(known, lambda values: self._moments_known(plan, values, epsilon))
+
+    def skip(self, optimizer: torch.optim.Optimizer) -> None:
+        """An update that nobody looks at: what comes after it cannot be compared with what came before."""
+        self._before = None
+        plan = self._plans.get(optimizer)
+        if plan is not None:
+            plan.last = plan.gradient = None
 
     def after(self) -> None:
         """Compare the weights with what they were."""
@@ -83,8 +107,30 @@ class Samples:
         (plan, before), self._before = self._before, None
         before = before.float()
         change = torch.cat(plan.weights).float() - before
+        plan.last = (plan.gradient, change) if plan.gradient is not None else None
         known = torch.cat([_rms(plan, change * change), _rms(plan, before * before)])
         self._readings.values(known, lambda values: self._update_known(plan, values))
+
+    def _compare_with_last(
+        self, plan: _Plan, gradient: torch.Tensor, moment: torch.Tensor | None, rate: float, where: str
+    ) -> None:
+        """Curvature along the last update: change of the gradient along it over its length, in the metric that the
+        optimizer steps in (Adam divides by the root of its second moment)."""
+        last, plan.last = plan.last, None
+        if last is None or not plan.edge:
+            return
+        before, change = last
+        length = change * change * plan.shares
+        if moment is not None:
+            length *= (moment / (1.0 - plan.decay ** max(float(plan.count), 1.0))).sqrt_().add_(plan.epsilon)
+        along = ((gradient - before) * change).mul_(plan.shares)
+        sums = torch.stack([along.sum(), length.sum()])
+
+        def known(values: list[float]) -> None:
+            if values[1] > 0:
+                self._feed("curvature_over_edge", rate * values[0] / values[1] / plan.edge, where)
+
+        self._readings.values(sums, known)
 
     def _moments_known(self, plan: _Plan, values: list[float], epsilon: bool) -> None:
         half = len(plan.names)
@@ -133,6 +179,13 @@ class Samples:
             decay=decay,
             epsilon=epsilon,
             count=states[0]["step"] if moments else counts,
+            shares=torch.repeat_interleave(
+                torch.tensor(
+                    [each.numel() / n for each, (n, _, _) in zip(parameters, places, strict=True)], device=device
+                ),
+                counts.long(),
+            ),
+            edge=_edge(optimizer, decay),
             kept=[state.get("exp_avg_sq") for state in states],
         )
 
@@ -163,6 +216,20 @@ def _second_moments(
             return [], 0.0, 0.0
         found.append(_view(moment, place))
     return found, float(betas[1]), epsilon
+
+
+def _edge(optimizer: torch.optim.Optimizer, decay: float) -> float:
+    """2 for gradient descent, 2 (1 + beta) with momentum (Cohen et al. 2021, arXiv 2103.00065), 2 (1 + beta1) /
+    (1 - beta1) = 38 for Adam (Cohen et al. 2022, arXiv 2207.14484); 0 for other optimizers and for several rates."""
+    group = optimizer.param_groups[0]
+    if any(each["lr"] != group["lr"] for each in optimizer.param_groups) or group.get("maximize"):
+        return 0.0
+    if type(optimizer) is torch.optim.SGD:
+        return 2.0 * (1.0 + float(group["momentum"]))
+    if type(optimizer) in (torch.optim.Adam, torch.optim.AdamW) and decay > 0:
+        beta = float(group["betas"][0])
+        return 2.0 * (1.0 + beta) / (1.0 - beta)
+    return 0.0
 
 
 def _lies_alike(parameter: torch.Tensor, other: torch.Tensor) -> bool:

@@ -1,40 +1,44 @@
-"""The loss is more curved than the learning rate allows: gradient descent leaves the valley that it walks in."""
+"""The loss is more curved than the learning rate allows: each update overshoots by more than the last."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 
-from wellposed.signals.signal import Crossing, Signal
+from wellposed.signals.averages import Averages
+from wellposed.signals.signal import Crossing, Recent, Signal
 
-EDGE = 2.0
-"""Gradient descent on a quadratic grows where learning rate times curvature is above 2; Cohen et al. 2021 (arXiv
-2103.00065) see full-batch training live at this edge, and 2506.04805 see Adam's spikes follow a curvature beyond it."""
-BEYOND = 1.5
-"""At the edge itself training is stable by its own doing: the warning is for what lies well beyond."""
-IN_A_ROW = 2
+EDGE = 1.0
+"""Of learning rate times curvature over its limit: 2 for gradient descent, 2 (1 + beta) with momentum (Cohen et al.
+2021, arXiv 2103.00065), 38 for Adam in its own metric (Cohen et al. 2022, arXiv 2207.14484). Full-batch training lives
+at the edge by its own doing; along its updates the curvature then stays below."""
+SMOOTHING = 0.8
+"""An average over about five updates: gradients of different batches differ by more than curvature."""
+WARM_UP = 5
+LARGEST = 5.0
+"""A single update counts no more than this: one odd batch is no curvature."""
 
 
 class Detector:
     def __init__(self) -> None:
-        self._values: deque[float] = deque(maxlen=8)
+        self._average = Averages(SMOOTHING)
+        self._recent = Recent()
 
     def see(self, value: float) -> Crossing | None:
         if not math.isfinite(value):
             return None
-        self._values.append(value)
-        last = list(self._values)[-IN_A_ROW:]
-        if len(last) < IN_A_ROW or min(last) <= EDGE * BEYOND:
+        self._recent.add(value)
+        self._average.add(max(-LARGEST, min(LARGEST, value)))
+        if self._average.count < WARM_UP or self._average.mean <= EDGE:
             return None
-        return Crossing(value, EDGE * BEYOND, tuple(self._values))
+        return Crossing(self._average.mean, EDGE, self._recent.shown)
 
 
 SIGNAL = Signal(
     name="sharpness",
-    quantity="curvature_times_rate",
-    threshold="learning rate × curvature > 3 in two measured steps",
-    source="Cohen et al. 2021 (arXiv 2103.00065): the edge is at 2; half as much again keeps off it",
+    quantity="curvature_over_edge",
+    threshold="average of 5 updates > 1",
+    source="Cohen et al. 2021 and 2022 (arXiv 2103.00065, 2207.14484); the average is measured",
     precedes="a loss that grows until the curvature falls, or for good",
     detector=Detector,
-    shows="learning rate times curvature",
+    shows="learning rate times curvature over its stable limit",
 )

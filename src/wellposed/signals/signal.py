@@ -75,7 +75,7 @@ QUANTITIES = {
     "adam_ratio": Quantity("of a parameter: rms of g / sqrt(v), v being Adam's second moment"),
     "gradient_over_epsilon": Quantity("of a parameter: rms of the gradient over Adam's eps"),
     "update_ratio": Quantity("of a parameter: norm of the update over that of the weights", before_update=False),
-    "curvature_times_rate": Quantity("curvature of the loss along the last update times SGD's learning rate"),
+    "curvature_over_edge": Quantity("learning rate times curvature along the last update, over its stable limit"),
     "log_partition": Quantity("of a log-softmax: mean log of the sum of the exponentials of its inputs"),
     "attention_logit": Quantity("of an attention: the largest input of its softmax"),
     "attended_keys": Quantity("of an attention: effective number of keys, 1 / sum of the squared probabilities"),
