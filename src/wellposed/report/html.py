@@ -26,7 +26,7 @@ from wellposed.report.propagation import propagation
 from wellposed.report.sources import annotated_sources
 from wellposed.report.story import make_story
 
-_BARS = 48
+_BARS = 24
 _GENERATOR = '<meta name="generator" content="wellposed">'
 _STYLES = ("report.css", "figures.css", "unfolding.css")
 _SCRIPTS = ("helpers", "scales", "figure", "lines", "maps", "depth", "exponents", "operations", "page")
