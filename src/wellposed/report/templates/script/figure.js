@@ -59,25 +59,33 @@ function tip(svg, width) {
 
 // --- names of layers ------------------------------------------------------------------------------------------------
 
-// The names without the first and last components that all of them share, and those first ones.
+// The names without the first and last components that all of them share, and those first ones. The outermost module
+// itself, which has no other components, keeps its name.
 function withoutShared(names) {
   const parts = names.map((name) => name.split("."));
-  const shortest = Math.min(...parts.map((each) => each.length));
-  if (names.length < 2 || shortest < 2) return { brief: names, within: "" };
-  const same = (at) => parts.every((each) => each.at(at) === parts[0].at(at));
+  const inner = parts.filter((each) => each.length > 1);
+  const same = (at) => inner.every((each) => each.at(at) === inner[0].at(at));
+  if (inner.length < 2 || parts.some((each) => each.length === 1 && each[0] !== inner[0][0])) return { brief: names, within: "" };
+  const shortest = Math.min(...inner.map((each) => each.length));
   let first = 0, last = 0;
   while (first < shortest - 1 && same(first)) first += 1;
   while (last < shortest - 1 - first && same(-1 - last)) last += 1;
-  return { brief: parts.map((each) => each.slice(first, each.length - last).join(".")), within: parts[0].slice(0, first).join(".") };
+  const brief = parts.map((each) => (each.length === 1 ? each[0] : each.slice(first, each.length - last).join(".")));
+  return { brief, within: inner[0].slice(0, first).join(".") };
 }
 
-// A name in so many letters: outer components are shortened to their first letter before anything is cut, then the
-// last ("weight"), then the one that tells most.
+// A name in so many letters. Of a path outer components are shortened to their first letter before anything is cut; of
+// an operator and its place ("mm train.py:7 (2)") the middle goes.
 function fitted(name, room) {
   if (name.length <= room) return name;
-  const parts = name.split("."), all = [...parts.keys()];
-  for (const n of [...all.slice(0, -2), ...all.slice(-1), ...all.slice(-2, -1)]) {
-    if (parts.length < 2 || parts.join(".").length <= room) break;
+  const words = name.split(" ");
+  if (words.length > 1) {
+    const head = words[0].slice(0, Math.max(1, Math.floor(room / 2) - 2));
+    return `${head} …${name.slice(-Math.max(2, room - head.length - 2))}`;
+  }
+  const parts = name.split("."), leaf = /^(weight|bias)$/.test(parts.at(-1)) ? parts.length - 1 : null;
+  for (const n of [...parts.keys()].slice(0, -2).concat(leaf ?? [])) {
+    if (parts.join(".").length <= room) break;
     if (!/^\d/.test(parts[n])) parts[n] = parts[n].slice(0, 1);
   }
   const brief = parts.join(".");
