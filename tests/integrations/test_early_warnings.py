@@ -332,3 +332,20 @@ def test_a_channels_last_convolution_and_a_frozen_layer(tmp_path):
     assert "Sequential.2.weight" in names and "Sequential.0.weight" not in names
     with watched.record as record:
         assert not record.events("recorder-failed")
+
+
+def test_where_float64_is_the_default(tmp_path):
+    torch.set_default_dtype(torch.float64)
+    try:
+        for number, make in enumerate(MAKE.values()):
+            model, optimizer = _net(make)
+            with wellposed.watch(model, optimizer, path=tmp_path / f"{number}.wellposed", on_warning=None) as watched:
+                _train(model, optimizer, 5)
+            with wellposed.watch(
+                model, optimizer, path=tmp_path / f"{number}.wellposed", on_warning=lambda _: None
+            ) as watched:
+                _train(model, optimizer, 5)
+            with watched.record as record:
+                assert not record.events("recorder-failed")
+    finally:
+        torch.set_default_dtype(torch.float32)

@@ -245,3 +245,112 @@ def test_a_fault_is_found_without_training(tmp_path):
     audited = wellposed.audit(model, (torch.randn(8, 4), 0), probabilities, path=tmp_path / "a.wellposed")
     assert audited.diagnosis.verdict == "unstable-function"
     assert Record(tmp_path / "a.wellposed").recorded_operations() > 0
+
+
+# --- audit with an optimizer, and with curvature ------------------------------------------------------------------
+
+
+def test_the_optimizer_is_seen_and_makes_no_step():
+    model = Net()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, eps=1e-6)
+    before, settings = _state(model), dict(optimizer.param_groups[0])
+    audited = wellposed.audit(model, (_X, torch.zeros(3, 2)), nn.functional.mse_loss, optimizer, curvature=True)
+    assert all(old is new is None or torch.equal(old, new) for old, new in zip(before, _state(model), strict=True))
+    assert not optimizer.state and optimizer.param_groups[0] == settings
+    with audited.record as record:
+        (event,) = record.events("optimizer")
+        assert (event.details["class"], event.details["lr"], event.details["eps"]) == ("AdamW", 3e-4, 1e-6)
+        (step,) = record.steps()
+        assert step.learning_rate == 3e-4 and step.gradient_norm > 0
+        rows = record.parameter_steps()
+        assert len(rows) == 6 and all(row.update_ratio is None and row.gradient is not None for row in rows)
+
+
+class Quadratic(nn.Module):
+    """Half the sum of curvatures times squares: its Hessian is known."""
+
+    def __init__(self, curvatures):
+        super().__init__()
+        self.place = nn.Parameter(torch.ones(len(curvatures)))
+        self.curvatures = torch.tensor(curvatures)
+
+    def forward(self, _):
+        return 0.5 * (self.curvatures * self.place.square()).sum()
+
+
+def _curvature(model, optimizer, batch=None):
+    audited = wellposed.audit(model, batch if batch is not None else _X, None, optimizer, curvature=True)
+    with audited.record as record:
+        (event,) = record.events("curvature")
+    return event.details, audited.diagnosis
+
+
+@pytest.mark.parametrize(("rate", "fires"), [(0.15, False), (0.3, True)])
+def test_curvature_of_gradient_descent(rate, fires):
+    model = Quadratic([10.0, 2.0, 1.0])
+    details, diagnosis = _curvature(model, torch.optim.SGD(model.parameters(), rate))
+    assert details["along"] == pytest.approx((1000 + 8 + 1) / (100 + 4 + 1), rel=1e-5)
+    assert details["largest"] == pytest.approx(10.0, rel=1e-3)
+    assert details["edge"] == 2.0 and details["rate"] == rate
+    assert ("curvature-beyond-learning-rate" in {each.rule for each in diagnosis.findings}) == fires
+    assert diagnosis.verdict == "healthy"
+
+
+def test_the_largest_curvature_is_positive_where_a_larger_one_is_negative():
+    model = Quadratic([3.0, -8.0, 0.5])
+    details, _ = _curvature(model, torch.optim.SGD(model.parameters(), 0.1, momentum=0.9))
+    assert details["largest"] == pytest.approx(3.0, rel=0.05)
+    assert details["edge"] == pytest.approx(3.8)
+
+
+def test_curvature_in_adam_s_metric():
+    model = Quadratic([4.0, 4.0])
+    details, _ = _curvature(model, torch.optim.Adam(model.parameters(), 1e-3, eps=0.0))
+    # The first update is the sign of the gradient, (4, 4): s·Hs = 8, |g|₁ = 8; in Adam's metric 4 / 4.
+    assert details["along"] == pytest.approx(1.0) and details["largest"] == pytest.approx(1.0)
+    assert details["edge"] == pytest.approx(38.0)
+
+
+def test_fused_attention_and_batch_norm_have_a_curvature():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.project, self.norm = nn.Linear(8, 24), nn.BatchNorm1d(8)
+
+        def forward(self, x):
+            q, k, v = self.project(x).chunk(3, -1)
+            mixed = nn.functional.scaled_dot_product_attention(q, k, v)
+            return self.norm(mixed.flatten(0, 1)).pow(4).mean()
+
+    torch.manual_seed(0)
+    model, batch = Net(), torch.randn(2, 6, 8)
+    before = _state(model)
+    details, _ = _curvature(model, torch.optim.SGD(model.parameters(), 0.1), batch)
+    assert math.isfinite(details["along"]) and details["largest"] > 0
+    assert all(old is new is None or torch.equal(old, new) for old, new in zip(before, _state(model), strict=True))
+
+
+def test_without_a_second_derivative_there_is_a_note():
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x.square()
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx, grad):
+            return grad * 2 * ctx.saved_tensors[0]
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(4))
+
+        def forward(self, x):
+            return Once.apply(x * self.weight).square().mean()
+
+    model = Net()
+    details, diagnosis = _curvature(model, torch.optim.SGD(model.parameters(), 0.1))
+    assert "no second derivative" in details["note"] and "along" not in details
+    assert diagnosis.verdict == "healthy" and not diagnosis.failed_rules

@@ -109,6 +109,11 @@ class Recording:
         if self._session is not None:
             self._session.adopt(models, optimizers)
 
+    def gradients_without_update(self, optimizer: torch.optim.Optimizer | None, details: dict[str, Any]) -> None:
+        """An audit has made gradients that no update follows."""
+        if self._session is not None:
+            self._session.gradients_without_update(optimizer, details)
+
     def stop(self, exit_code: int | None, error: str | None) -> None:
         """Take the hooks away, write what is left and close the file."""
         with contextlib.suppress(Exception):

@@ -165,7 +165,8 @@ class Samples:
     ) -> _Plan:
         places = [_place(each) for each in parameters]
         device = parameters[0].device
-        counts = torch.tensor([float(n) for n, _, _ in places], device=device)
+        counts = torch.tensor([float(n) for n, _, _ in places], device=device, dtype=torch.float32)
+        sizes = torch.tensor([float(each.numel()) for each in parameters], device=device, dtype=torch.float32)
         segment = torch.repeat_interleave(torch.arange(len(places), device=device), counts.long())
         moments, decay, epsilon = _second_moments(optimizer, parameters, states, places)
         return _Plan(
@@ -179,12 +180,7 @@ class Samples:
             decay=decay,
             epsilon=epsilon,
             count=states[0]["step"] if moments else counts,
-            shares=torch.repeat_interleave(
-                torch.tensor(
-                    [each.numel() / n for each, (n, _, _) in zip(parameters, places, strict=True)], device=device
-                ),
-                counts.long(),
-            ),
+            shares=torch.repeat_interleave(sizes / counts, counts.long()),
             edge=_edge(optimizer, decay),
             kept=[state.get("exp_avg_sq") for state in states],
         )

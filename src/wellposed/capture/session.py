@@ -151,6 +151,7 @@ class Session:
     def _write_the_rest(self) -> None:
         with self._overhead.own_work():
             self._stretches.end()
+            self._updates.without_update()
             # What runs after the last update, or after a program that never made one, is no step of training.
             if self._facts or self._step == 0:
                 self._end_step()
@@ -268,6 +269,13 @@ class Session:
             if self._warnings is not None:
                 self._warnings.before_update(optimizer, found, self._facts)
         self._deliver()
+
+    def gradients_without_update(self, optimizer: torch.optim.Optimizer | None, details: dict[str, Any]) -> None:
+        """An audit has made gradients that no update follows; `details` of the curvature, where it was measured."""
+        if optimizer is not None:
+            self.update_begins(optimizer)
+        if details and not self._dead:
+            self._notes.event(self._step, "curvature", details, self._notes.sites.here())
 
     def _deliver(self) -> None:
         if self._warnings is not None:

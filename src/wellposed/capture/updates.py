@@ -172,6 +172,11 @@ class Updates:
         rows = [each.row for each in opened]
         self._readings.afterwards(lambda: self._measured(rows, total, then))
 
+    def without_update(self) -> None:
+        """The program ends, or goes on, without the update that was expected: write the gradients that were seen."""
+        rows, self._open = [each.row for each in self._open], []
+        self._announce("parameter_step", [row.columns() for row in rows if row.statistics[0] is not None])
+
     def _measured(self, rows: list[_Row], total: GradientNorm, then: Callable[[float | None], None]) -> None:
         self._announce("parameter_step", [row.columns() for row in rows if row.statistics[0] is not None])
         then(math.sqrt(total.squares) if math.isfinite(total.squares) else total.squares)
@@ -221,7 +226,9 @@ class Updates:
         held = torch.isfinite(values) & (values != 0)
         exponents = torch.frexp(torch.where(held, values, 1.0)).exponent - 1  # floor(log2 |x|)
         where = exponents.clamp(-_EXPONENTS, _EXPONENTS - 1).long() + _EXPONENTS
-        counts = torch.zeros(2 * _EXPONENTS, device=values.device).scatter_add_(0, where, held.float())
+        counts = torch.zeros(2 * _EXPONENTS, device=values.device, dtype=torch.float32).scatter_add_(
+            0, where, held.float()
+        )
         zeros = (values == 0).sum().float().reshape(1)
         self._readings.values(torch.cat([zeros, counts]), partial(self._exponents_known, row))
 

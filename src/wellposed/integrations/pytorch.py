@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from wellposed.capture.budget import FULL_AT_FIRST
+from wellposed.capture.curvature import curvature_of
 from wellposed.capture.recording import Options, Recording
 from wellposed.capture.telling import Listener, listener_of
 from wellposed.diagnosis import Diagnosis, diagnose
@@ -54,6 +55,10 @@ class Watch:
             self._recording.stop(0 if kind is None else 1, last)
         except Exception as failure:  # a full disk is no reason to end a training
             warnings.warn(f"wellposed: the record could not be closed ({failure})", RuntimeWarning, stacklevel=2)
+
+    def _gradients_without_update(self, optimizer: torch.optim.Optimizer | None, details: dict[str, Any]) -> None:
+        assert self._recording is not None
+        self._recording.gradients_without_update(optimizer, details)
 
     @property
     def record(self) -> Record:
@@ -125,35 +130,49 @@ def audit(
     model: torch.nn.Module,
     batch: Any,
     loss_fn: Callable[..., torch.Tensor] | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
     *,
+    curvature: bool = False,
     path: str | Path | None = None,
 ) -> Watch:
     """One forward and backward pass on `batch`, recorded in full, without training.
 
     `batch` is what the model is called with: a mapping (keyword arguments), or a tuple or list whose last element is
     the target where `loss_fn` is given, else a single input. `loss_fn(output, target)` gives a scalar; without it the
-    model's output must be the loss, or hold it as ``.loss`` or ``["loss"]``.
+    model's output must be the loss, or hold it as ``.loss`` or ``["loss"]``. The settings of `optimizer` (learning
+    rate, eps) are judged too; it makes no step. `curvature` compares the loss's curvature with the learning rate, at
+    the cost of about a dozen backward passes.
 
     The model is left as it was: gradients, buffers (running statistics) and the random state are put back.
     Raises ValueError where no scalar loss comes out.
     """
-    watched = watch(model, path=path, budget=None, operators=True, on_warning=None)
+    watched = watch(model, optimizer, path=path, budget=None, operators=True, on_warning=None)
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
-    devices = {parameter.device for parameter in model.parameters() if parameter.device.type == "cuda"}
-    with torch.random.fork_rng(devices=[device.index or 0 for device in devices]):
-        try:
-            with watched, torch.enable_grad():
-                for parameter, _ in gradients:
-                    parameter.grad = None
-                _loss(model, batch, loss_fn).backward()
-        finally:
-            with torch.no_grad():
-                for buffer, before in buffers:
-                    buffer.copy_(before)
-            for parameter, gradient in gradients:
-                parameter.grad = gradient
+    devices = [device.index or 0 for device in {each.device for each, _ in gradients} if device.type == "cuda"]
+    details: dict[str, Any] = {}
+    try:
+        if curvature:
+            trained = [parameter for parameter, _ in gradients if parameter.requires_grad]
+            with torch.random.fork_rng(devices=devices):
+                details = curvature_of(lambda: _loss(model, batch, loss_fn), trained, optimizer)
+            _put_back(buffers)
+        with torch.random.fork_rng(devices=devices), watched, torch.enable_grad():
+            for parameter, _ in gradients:
+                parameter.grad = None
+            _loss(model, batch, loss_fn).backward()
+            watched._gradients_without_update(optimizer, details)
+    finally:
+        _put_back(buffers)
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
     return watched
+
+
+def _put_back(buffers: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    with torch.no_grad():
+        for buffer, before in buffers:
+            buffer.copy_(before)
 
 
 def _loss(model: torch.nn.Module, batch: Any, loss_fn: Callable[..., torch.Tensor] | None) -> torch.Tensor:
