@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from wellposed.diagnosis.causality import SYMPTOMS, explained_by, explains, nearest
 from wellposed.diagnosis.diagnosis import Diagnosis
 from wellposed.diagnosis.ties import led_from
 from wellposed.findings import SEVERITIES, Finding, all_rules
@@ -41,24 +42,60 @@ def rank(findings: Iterable[Finding], record: Record | None = None) -> list[Find
     """
     best = _once_a_place(sorted(_most_specific(findings), key=_time))
     advice = [each for each in best if each.role == "advice"]
-    roots, others = _split([each for each in best if each.role != "advice"])
+    proposed = [each for each in best if each.role != "advice"]
+    explained = _explained(proposed)
+    roots, others = _split([each for each in proposed if each not in explained])
+    others += explained
     sources = {each: led_from(record, each, roots) for each in roots} if record is not None else {}
     later = [each for each in roots if sources.get(each)]
     roots = [each for each in roots if each not in later]
-    advice += [replace(each, role="advice") for each in others if each.severity != "error" and each.role == "root"]
-    consequences = [each for each in others if each.severity == "error" or each.role != "root"]
-    consequences = sorted([*later, *consequences], key=_time)
+    mild = [each for each in others if each.severity != "error" and each.role == "root" and each not in explained]
+    advice += [replace(each, role="advice") for each in mild]
+    consequences = [each for each in others if each not in mild]
+    followed = [each for each in advice if _follows(each, roots)]
+    advice = [each for each in advice if each not in followed]
+    consequences = sorted([*later, *consequences, *followed], key=_chain_time)
     told_lines = {(each.where.file, each.where.line) for each in [*roots, *consequences] if each.where.line is not None}
     advice = [each for each in advice if (each.where.file, each.where.line) not in told_lines]
     ordered = [*roots, *consequences, *advice]
     ids = {each: number for number, each in enumerate(ordered, 1)}
     told = [replace(each, id=ids[each]) for each in [*roots, *advice]]
     for each in consequences:
-        causes = led_from(record, each, roots) if record is not None else ()
-        tied = tuple(ids[cause] for cause in causes) or tuple(ids[root] for root in roots[:1])
-        cause = (causes or tuple(roots))[0].cause
+        causes = nearest([other for other in [*roots, *consequences] if explains(other, each)])
+        if not causes and record is not None:
+            causes = list(led_from(record, each, roots))
+        causes = causes or _last_link(each, roots, consequences)
+        tied = tuple(ids[cause] for cause in causes)
+        cause = roots[0].cause if roots else each.cause
         told.append(replace(each, id=ids[each], role="consequence", caused_by=tied, cause=cause))
     return sorted(told, key=lambda each: each.id)
+
+
+def _explained(proposed: list[Finding]) -> list[Finding]:
+    """Those of the proposed roots that the causal model derives from another of them."""
+    by_position = explained_by(proposed)
+    return [each for position, each in enumerate(proposed) if by_position[position]]
+
+
+def _follows(advice: Finding, roots: list[Finding]) -> bool:
+    """Whether what was no fault of its own is part of a root's story."""
+    return bool(roots) and (advice.rule in SYMPTOMS or any(explains(root, advice) for root in roots))
+
+
+def _last_link(symptom: Finding, roots: list[Finding], consequences: list[Finding]) -> list[Finding]:
+    """Where nothing else ties it: a symptom follows from the end of the first root's chain, all else from the root."""
+    if symptom.rule not in SYMPTOMS:
+        return roots[:1]
+    chain = roots[:1]
+    for each in consequences:
+        if each.rule not in SYMPTOMS and each.severity == "error" and chain and explains(chain[-1], each):
+            chain.append(each)
+    return chain[-1:]
+
+
+def _chain_time(finding: Finding) -> tuple[int, float, int, int]:
+    """Symptoms are what is seen at the end."""
+    return (int(finding.rule in SYMPTOMS), *_time(finding))
 
 
 def _most_specific(findings: Iterable[Finding]) -> list[Finding]:

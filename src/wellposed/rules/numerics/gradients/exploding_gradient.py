@@ -84,6 +84,8 @@ STEADY = 0.7
 """R² from which on the growth is one over depth, and not that of one odd layer."""
 OVERTHROWN = 1.0
 """An update as large as the weights leaves nothing of them; healthy: a thousandth (SageMaker warns above 10)."""
+TINY = 1e-3
+"""A gradient that grows to less than this overthrows only weights that are as small."""
 STEPS_ASKED = 5
 
 
@@ -98,7 +100,7 @@ def check(record: Record) -> Iterator[Finding]:
         if depth is None or not (grows(depth) or max(depth.sizes) > ENORMOUS):
             continue
         update = worst_update(record, step)
-        if worse and update is not None and update >= OVERTHROWN:
+        if worse and update is not None and update >= OVERTHROWN and max(depth.sizes) > TINY:
             yield _finding(record, depth, update)
             return
         if advice is None and grows(depth) and depth.ratio > WORTH_TELLING:

@@ -78,7 +78,7 @@ RULE = Rule(
 GROWN = 1e4
 """Growth over all passes. AutoTrainer (ICSE 2021) calls a ratio of gradients of 70 exploding over depth; sums over
 passes grow like their number, and a loop of some hundred passes must not be blamed for that."""
-ASTRONOMICAL = 1e6
+ASTRONOMICAL = 1e4
 """A loss this large beside a state that grew this much is the growth's own (TheDeepChecker's limit for gradients)."""
 STEADY = 0.8
 """R² of the logarithms: below, the chain jumps, and no factor per pass describes it."""

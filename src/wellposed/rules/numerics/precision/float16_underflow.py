@@ -119,7 +119,8 @@ def lost_in(operation: Operation) -> Loss | None:
         return None
     zero_before = max((each.zero / each.count for each in known if each.count), default=0.0)
     underflowed = max(0.0, made.zero - zero_before * made.count)
-    return Loss(operation, round(underflowed) + made.subnormal, made.count)
+    entered = round((1 - zero_before) * made.count)  # what was zero before could not be lost here
+    return Loss(operation, round(underflowed) + made.subnormal, entered) if entered else None
 
 
 def _finding(record: Record, step: int, losses: list[Loss], share: float) -> Finding:

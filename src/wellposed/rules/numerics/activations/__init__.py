@@ -1,0 +1,1 @@
+"""Activations that pass nothing on: dead, saturated, pinned."""

@@ -1,0 +1,129 @@
+"""Where data comes from: what enters a model and was computed from no parameter, followed back to the line that made it
+what it is."""
+
+from __future__ import annotations
+
+import ast
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from wellposed.findings import Location
+from wellposed.record import Operand, Operation, Record
+from wellposed.rules.numerics.layers import layers
+from wellposed.rules.sources import names_in, parsed
+from wellposed.rules.tracing import location, origin, producer
+
+INDEXING: Final = frozenset(
+    {
+        "index", "slice", "select", "view", "reshape", "permute", "transpose", "t", "unsqueeze", "squeeze", "stack", "cat",
+        "narrow", "split", "index_select", "gather", "expand", "clone", "detach", "lift_fresh", "contiguous", "alias",
+        "unbind", "chunk", "copy", "_unsafe_view", "repeat", "flip", "roll", "as_strided", "split_with_sizes", "_to_copy",
+    }
+)  # fmt: skip
+"""Operators that choose and arrange values, or give them another dtype."""
+CHOOSING: Final = frozenset({"index", "gather", "index_select", "select", "slice", "embedding", "masked_select", "where"})
+"""Operators whose first tensor holds the values, and the others tell which."""
+_FURTHEST = 400
+
+
+def entering(record: Record, step: int) -> list[tuple[Operation, Operand]]:
+    """The layers of a step's first pass that data enters directly, each with the data."""
+    found = []
+    for layer in layers(record, step):
+        if layer.source is not None and not layer.operation.call and is_data(record, layer.source):
+            found.append((layer.operation, layer.source))
+    return found
+
+
+def is_data(record: Record, operand: Operand) -> bool:
+    """Whether no parameter went into it, as far as the recording tells."""
+    if operand.label:
+        return False
+    return not any(each.label for operation in ancestors(record, operand) for each in operation.inputs)
+
+
+def is_filled(record: Record, operand: Operand) -> bool:
+    """Whether it is a constant that the program made as such: the zeros that a recurrence starts from."""
+    made = origin(record, operand, INDEXING)
+    return made is not None and made.base in ("zeros", "zeros_like", "new_zeros", "ones", "ones_like", "full", "zero", "fill")
+
+
+def ancestors(record: Record, operand: Operand) -> Iterator[Operation]:
+    """All operations that the operand was computed from, nearest first."""
+    first = producer(record, operand)
+    waiting = deque([first] if first is not None else [])
+    seen = {first.id} if first is not None else set()
+    while waiting and len(seen) < _FURTHEST:
+        operation = waiting.popleft()
+        yield operation
+        for each in operation.inputs:
+            made = producer(record, each)
+            if made is not None and made.id not in seen:
+                seen.add(made.id)
+                waiting.append(made)
+
+
+def place_of_data(record: Record, operand: Operand, used: Operation) -> Location:
+    """The line that gave the data its values: the last computation that did more than choose and arrange; where there is
+    none, the first line that touches it; where none was seen, the line that uses it."""
+    made: Operation | None = None
+    for each in lineage(record, operand):
+        if each.site is not None:
+            made = each
+            if each.base not in INDEXING:
+                break
+    return location(made) if made is not None else location(used)
+
+
+def lineage(record: Record, operand: Operand) -> Iterator[Operation]:
+    """The operations that the operand's values came through, nearest first: of several inputs the one that holds the
+    largest values, of an indexing operator what is indexed."""
+    operation = producer(record, operand)
+    for _ in range(_FURTHEST):
+        if operation is None:
+            return
+        yield operation
+        known = [each for each in operation.inputs if each.statistics is not None]
+        if operation.base in CHOOSING or not known:
+            known = list(operation.inputs[:1])
+        largest = max(known, key=lambda each: each.statistics.root_mean_square if each.statistics else 0.0, default=None)
+        operation = producer(record, largest)
+
+
+def truncated_in_source(record: Record, where: Location) -> tuple[int, str] | None:
+    """A line on which the data that `where` turns into a tensor is put into an array of integers, and its text: NumPy
+    truncates without a word what is written into one. None where the text tells of none."""
+    text = record.source(where.file) if where.file is not None else None
+    tree = parsed(text or "")
+    if tree is None or where.line is None:
+        return None
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and node.lineno <= where.line <= (node.end_lineno or node.lineno):
+            names |= names_in(node.value)
+    integers = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and _is_integer_array(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            array = node.targets[0].value
+            if isinstance(array, ast.Name) and array.id in names & integers and _divides(node.value):
+                return node.lineno, (text or "").splitlines()[node.lineno - 1].strip()
+    return None
+
+
+def _is_integer_array(value: ast.expr) -> bool:
+    for node in ast.walk(value):
+        if isinstance(node, ast.keyword) and node.arg == "dtype":
+            words = ast.dump(node.value).lower()
+            return any(word in words for word in ("'int", "'uint", "id='int'", "'long"))
+    return False
+
+
+def _divides(value: ast.expr) -> bool:
+    return any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) for node in ast.walk(value))

@@ -1,0 +1,73 @@
+"""Where the gradient of one step is lost on its way back: operations that a gradient enters and none leaves."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+
+from wellposed.record import Operand, Operation, Record, Statistics
+
+NEARLY_ALL = 0.999
+"""Share of exact zeros from which on a gradient counts as blocked: one element in a thousand teaches nothing."""
+_ARRIVING = ("grad_output", "grad", "grad_out", "self")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A backward operation of one forward operation: what gradient came, what went on."""
+
+    forward: Operation
+    backward: Operation
+    arrived: Statistics
+    left: Statistics
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a gradient came and (nearly) nothing but exact zeros went on."""
+        return not silent(self.arrived) and silent(self.left)
+
+    @property
+    def factor(self) -> float:
+        """Rms of what went on over that of what came."""
+        return self.left.root_mean_square / self.arrived.root_mean_square if self.arrived.root_mean_square > 0 else 0.0
+
+
+_known: weakref.WeakKeyDictionary[Record, dict[int, list[Passage]]] = weakref.WeakKeyDictionary()
+
+
+def passages(record: Record, step: int) -> list[Passage]:
+    """All backward operations of a step whose forward was recorded, from the loss on."""
+    cache = _known.setdefault(record, {})
+    if step not in cache:
+        cache[step] = [
+            found
+            for operation in record.operations(step=step, phase="backward")
+            if not operation.is_view and (found := _passage(record, operation)) is not None
+        ]
+    return cache[step]
+
+
+def blocked(record: Record, step: int) -> list[Passage]:
+    """Where the gradient stops, from the loss on."""
+    return [each for each in passages(record, step) if each.blocked]
+
+
+def silent(values: Statistics) -> bool:
+    """Whether (nearly) every element is exactly zero."""
+    return values.count > 0 and values.nonfinite == 0 and values.zero >= NEARLY_ALL * values.count
+
+
+def _passage(record: Record, operation: Operation) -> Passage | None:
+    forward = record.operation(operation.forward) if operation.forward else None
+    arriving = _arriving(operation)
+    output = operation.output
+    if forward is None or arriving is None or arriving.statistics is None:
+        return None
+    if output is None or output.statistics is None or output.statistics.nonfinite or arriving.statistics.nonfinite:
+        return None
+    return Passage(forward, operation, arriving.statistics, output.statistics)
+
+
+def _arriving(operation: Operation) -> Operand | None:
+    named = next((each for name in _ARRIVING for each in operation.inputs if each.name == name), None)
+    return named or (operation.inputs[0] if operation.inputs else None)

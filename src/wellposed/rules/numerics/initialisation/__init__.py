@@ -1,0 +1,1 @@
+"""Weights that start wrong: zero, alike, too large, too small."""

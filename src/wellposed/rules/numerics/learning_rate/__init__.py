@@ -1,0 +1,1 @@
+"""Steps that are too large, or too small to matter."""

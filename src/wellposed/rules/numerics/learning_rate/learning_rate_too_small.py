@@ -1,0 +1,131 @@
+"""A learning rate so small that the weights stay where they began.
+
+## What it sees
+A loss that hardly moves although gradients arrive everywhere, and updates so small that all of them together cannot
+have changed the weights by more than a hundredth: the median update-to-weight ratio times the number of steps.
+
+## Why it matters
+Nothing breaks and nothing warns: the loss falls, by a part in a thousand. A rate given in the wrong unit, divided once
+too often, or a scheduler stepped for every batch instead of every epoch looks just like a model that cannot learn.
+
+## A program that shows it
+```python
+import torch
+
+torch.manual_seed(0)
+x = torch.randn(64, 4)
+y = x.sum(1, keepdim=True)
+model = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-7)
+for step in range(25):
+    loss = (model(x) - y).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## What to do instead
+Choose the rate so that an update is about a thousandth of the weights.
+```python
+import torch
+
+torch.manual_seed(0)
+x = torch.randn(64, 4)
+y = x.sum(1, keepdim=True)
+model = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+for step in range(25):
+    loss = (model(x) - y).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from wellposed.findings import Evidence, Finding, Fix, Location, Rule
+from wellposed.record import Record
+from wellposed.rules.numerics.harm import harm_of
+from wellposed.rules.numerics.learning_rate.optimizers import Optimizer, optimizer_of
+from wellposed.rules.numerics.trends import median
+from wellposed.rules.numerics.wording import number
+from wellposed.rules.sources import lines_calling
+
+RULE = Rule(
+    name="learning-rate-too-small",
+    code="N217",
+    cause="learning-rate",
+    summary="the learning rate is so small that the weights stay where they began",
+)
+
+MOVED = 0.03
+"""Median update over weights times the number of steps: the way that the weights can have gone, at most, in parts of
+their size. Training that works replaces a tenth and more of a randomly drawn weight."""
+SMALL_ADAPTIVE = 3e-5
+"""Adam's usual rate is 1e-3, 1e-5 where a trained model is tuned further (Devlin et al. 2019 use 2e-5 to 5e-5)."""
+SMALL = 1e-3
+"""Of plain gradient descent, whose usual rates lie between 0.01 and 1."""
+VANISHED = 1e-8
+"""A gradient below this per unit of loss is not the learning rate's fault."""
+_SCHEDULERS = (
+    "StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR", "ReduceLROnPlateau", "OneCycleLR", "LambdaLR",
+    "LinearLR", "PolynomialLR", "CosineAnnealingWarmRestarts", "CyclicLR",
+)  # fmt: skip
+
+
+def check(record: Record) -> Iterator[Finding]:
+    harm, used = harm_of(record), optimizer_of(record)
+    if harm is None or harm.kind != "stuck" or used is None:
+        return
+    rates = [step.learning_rate for step in record.steps() if step.learning_rate is not None]
+    limit = SMALL_ADAPTIVE if used.adaptive else SMALL
+    usual = median(rates) if rates else used.rate
+    if usual is None or math.isnan(usual) or usual > limit:
+        return
+    ratio, gradient = _typical(record)
+    steps = harm.trend.count
+    if math.isnan(ratio) or ratio * steps > MOVED or gradient < VANISHED * abs(harm.trend.first):
+        return
+    fell = bool(rates) and usual < 1e-2 * max(rates)
+    where = _scheduler(record, used) if fell else used.where
+    what = f"falls to {number(usual)} within the run" if fell else f"is {number(usual)}"
+    yield RULE.finding(
+        where if where.line is not None else Location(phase="optimizer"),
+        f"The learning rate {what}: an update is {number(ratio)} of the weights, {number(ratio * steps)} over all "
+        f"{steps} steps, {harm.words}.",
+        step=record.gradient_steps()[0],
+        evidence=[
+            Evidence("learning rate, median over the steps", usual, "", limit),
+            Evidence("update over weights, median", ratio, "", 1e-4),
+            Evidence("the same times the number of steps", ratio * steps, "", MOVED),
+            Evidence("gradient rms, median over the layers", gradient),
+        ],
+        fixes=[
+            Fix("a larger learning rate", f"lr={_suggested(used, usual, ratio):.0e}"),
+            Fix("step an epoch's scheduler once an epoch", "scheduler.step()  # after the loop over batches"),
+        ],
+    )
+
+
+def _typical(record: Record) -> tuple[float, float]:
+    """Median over steps and weight matrices of the update-to-weight ratio, and of the gradient's rms."""
+    matrices = {each.id for each in record.parameters() if len(each.shape) >= 2}
+    rows = [row for row in record.parameter_steps() if row.parameter in matrices and row.weight_rms]
+    ratios = [row.update_ratio for row in rows if row.update_ratio is not None]
+    sizes = [row.gradient.root_mean_square for row in rows if row.gradient is not None and not row.gradient.nonfinite]
+    return median(ratios), median(sizes)
+
+
+def _suggested(used: Optimizer, usual: float, ratio: float) -> float:
+    return min(usual * 1e-3 / ratio, 1e-2 if used.adaptive else 1.0) if ratio > 0 else 1e-3
+
+
+def _scheduler(record: Record, used: Optimizer) -> Location:
+    """The line that makes the scheduler, where the text tells of one; else where the rate is set."""
+    file = used.where.file
+    lines = lines_calling(record, file, _SCHEDULERS) if file is not None else []
+    return Location(file, lines[0], None, phase="optimizer") if len(lines) == 1 else used.where

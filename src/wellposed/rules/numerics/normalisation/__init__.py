@@ -1,0 +1,1 @@
+"""Values whose size nothing keeps in bounds from layer to layer."""

@@ -1,0 +1,193 @@
+"""Updates too small to change weights of low precision.
+
+## What it sees
+Weights in float16 or bfloat16 most of whose elements an update left exactly as they were, although they had a gradient,
+at most of the measured steps; or a sum in such a dtype that adds less than a quarter of a spacing to what it adds to.
+
+## Why it matters
+Next to 1, bfloat16 holds 1.0078 and nothing between. An update below half of that, a 256th of the weight, rounds back to
+the old value. A usual update is a thousandth of the weights: all of it is lost, at every step, and the model stays where
+it is while the gradients say otherwise.
+
+## A program that shows it
+```python
+import torch
+
+torch.manual_seed(0)
+weight = torch.nn.Parameter(torch.ones(64, dtype=torch.bfloat16) * 3)
+x = torch.randn(256, 64, dtype=torch.bfloat16)
+optimizer = torch.optim.SGD([weight], lr=1e-3)
+for step in range(20):
+    loss = (x @ weight - x.sum(1)).float().square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## What to do instead
+Keep the weights in float32 and compute the forward pass in low precision (autocast), or keep a float32 master copy.
+```python
+import torch
+
+torch.manual_seed(0)
+weight = torch.nn.Parameter(torch.ones(64) * 3)
+x = torch.randn(256, 64)
+optimizer = torch.optim.SGD([weight], lr=1e-3)
+for step in range(20):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        product = x @ weight
+    loss = (product.float() - x.sum(1)).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wellposed.findings import Evidence, Finding, Fix, Location, Rule
+from wellposed.record import Operation, Parameter, Record
+from wellposed.rules.numerics.learning_rate.optimizers import optimizer_of
+from wellposed.rules.numerics.limits import FORMATS, format_of
+from wellposed.rules.numerics.trends import loss_trend, median
+from wellposed.rules.numerics.wording import number
+from wellposed.rules.sources import lines_calling, lines_casting, place_of
+from wellposed.rules.tracing import first_at_each_place, location
+
+RULE = Rule(
+    name="update-below-resolution",
+    code="N254",
+    cause="low-precision-update",
+    summary="updates are too small to change weights of low precision",
+)
+
+LOST = 0.5
+"""Share of the elements with a gradient that an update leaves as they were, median over weights and steps."""
+BELOW = 0.25
+"""Of a spacing: what is added is dropped for (nearly) all elements, whatever the rounding."""
+FEWEST = 3
+"""Times that a sum is seen to lose what it adds."""
+_LOW = ("float16", "bfloat16")
+_SUMS = ("add", "sub", "_foreach_add", "addcdiv", "addcmul")
+
+
+def check(record: Record) -> Iterator[Finding]:
+    low = {each.id: each for each in record.parameters() if each.dtype in _LOW}
+    if low:
+        found = _weights(record, low)
+        if found is not None:
+            yield found
+            return
+    yield from _sums(record)
+
+
+def _weights(record: Record, low: dict[int, Parameter]) -> Finding | None:
+    rows = [row for row in record.parameter_steps() if row.parameter in low and row.unchanged is not None]
+    steps = {row.step for row in rows}
+    updated = [row for row in rows if row.update_ratio is not None]
+    share = median([row.unchanged for row in rows if row.unchanged is not None])
+    if len(steps) < FEWEST or not share > LOST or not _is_updated(record):
+        return None
+    trend = loss_trend(record)
+    if trend is not None and trend.late < 0.1 * abs(trend.early):
+        return None  # it learns all the same
+    used, dtype = optimizer_of(record), low[rows[0].parameter].dtype
+    spacing = FORMATS[dtype].epsilon
+    ratio = median([row.update_ratio for row in updated if row.update_ratio is not None])
+    return RULE.finding(
+        _where_cast(record, low[rows[0].parameter]) or (used.where if used is not None else Location()),
+        f"{number(100 * share)} % of the elements of the {dtype} weights are left as they were by an update, although "
+        f"they have a gradient: {dtype} resolves {number(spacing)} of a weight, the updates are smaller.",
+        step=min(steps),
+        evidence=[
+            Evidence("elements that an update leaves as they were", share, "of those with a gradient", LOST),
+            Evidence(f"relative spacing of {dtype}", spacing),
+            Evidence("update over weights, after rounding", ratio),
+            Evidence("learning rate", used.rate if used is not None and used.rate is not None else "unknown"),
+        ],
+        fixes=[
+            Fix("float32 weights", "model.float()  # with torch.autocast for the forward pass"),
+            Fix("a float32 master copy", "master = [p.detach().float() for p in model.parameters()]"),
+        ],
+    )
+
+
+def _is_updated(record: Record) -> bool:
+    """Whether anything updates the weights at all: an optimizer, or some element that did change."""
+    return bool(record.events("optimizer")) or any(
+        row.unchanged is not None and row.unchanged < 1 for row in record.parameter_steps()
+    )
+
+
+def _where_cast(record: Record, parameter: Parameter) -> Location | None:
+    """The line that gives the weights their dtype, where the text has one such call."""
+    files = {each.site.file for each in record.parameters() if each.site is not None}
+    files |= {event.site.file for event in record.events("optimizer") if event.site is not None}
+    name = "half" if parameter.dtype == "float16" else "bfloat16"
+    for file in sorted(files):
+        lines = sorted({*lines_calling(record, file, (name,)), *lines_casting(record, file, parameter.dtype)})
+        made = parameter.site
+        if lines and (made is None or made.file == file):
+            return Location(file, lines[0], None)
+    return place_of(parameter.site)
+
+
+def _sums(record: Record) -> Iterator[Finding]:
+    """In-place sums that lose all they add."""
+    lost: dict[tuple[int | None, str], list[Operation]] = {}
+    kept: set[tuple[int | None, str]] = set()
+    for dtype in _LOW:
+        for operation in record.operations(*_SUMS, dtype=dtype):
+            key = (operation.site.id if operation.site else None, operation.operator)
+            verdict = _loses(operation, dtype)
+            if verdict:
+                lost.setdefault(key, []).append(operation)
+            elif verdict is False:
+                kept.add(key)
+    for key, operations in lost.items():
+        if key in kept or len(operations) < FEWEST:
+            continue
+        operation = next(first_at_each_place(operations))
+        added, to = operation.inputs[1].statistics, operation.inputs[0].statistics
+        assert added is not None and to is not None
+        dtype = operation.inputs[0].dtype
+        yield RULE.finding(
+            location(operation),
+            f"This sum in {dtype} adds values of up to {number(_size(operation))} to values of {number(to.smallest_nonzero)} and "
+            f"more: {dtype} resolves {number(format_of(dtype).epsilon)} of a value, so that nothing changes.",
+            step=operation.step,
+            evidence=[
+                Evidence(
+                    "largest value that is added",
+                    _size(operation),
+                    "",
+                    BELOW * format_of(dtype).epsilon * to.smallest_nonzero,
+                ),
+                Evidence("smallest value that it is added to", to.smallest_nonzero),
+                Evidence("times it was seen here", len(operations)),
+            ],
+            fixes=[Fix("keep the sum in float32", "total = total.float() + x.float()")],
+            operations=[operation.id],
+        )
+
+
+def _loses(operation: Operation, dtype: str) -> bool | None:
+    """Whether nothing that is added can change anything; None where that is unknown, or nothing is added."""
+    in_place = operation.operator.split(".")[1].endswith("_")
+    if not in_place or operation.base not in ("add", "sub") or len(operation.inputs) < 2:
+        return None
+    to, added = operation.inputs[0].statistics, operation.inputs[1].statistics
+    if to is None or added is None or to.nonfinite or added.nonfinite or not added.largest_magnitude > 0:
+        return None
+    if operation.inputs[0].dtype != dtype or to.zero == to.count:
+        return None
+    return to.zero == 0 and _size(operation) < BELOW * format_of(dtype).epsilon * to.smallest_nonzero
+
+
+def _size(operation: Operation) -> float:
+    added = operation.inputs[1].statistics
+    alpha = operation.arguments.get("alpha", 1)
+    factor = abs(float(alpha)) if isinstance(alpha, (int, float)) else 1.0
+    return factor * added.largest_magnitude if added is not None else 0.0
