@@ -116,20 +116,45 @@ def first_warning(quantity: str, detector: Callable[[], Any], series: Series) ->
 
 def candidates() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     """Name, quantity and detector of every signal, and of thresholds that were published but are not used."""
-    from wellposed.signals import SIGNALS, gradient_spike, loss_spike
+    from wellposed.signals import SIGNALS
+    from wellposed.signals.outlier import Outlier
 
     for each in SIGNALS:
         yield each.name, each.quantity, each.detector
-    zclip = lambda: gradient_spike.Detector(above_first=0.0)  # noqa: E731
-    megatron = lambda: gradient_spike.Detector(deviations=-math.inf)  # noqa: E731
-    yield "ZClip: z-score > 2.5", "gradient_norm", zclip
-    yield "Megatron: norm > 10 × the first 100", "gradient_norm", megatron
-    yield "OLMo: norm > mean + 6 σ of 128", "gradient_norm", loss_spike.Detector
+    yield "ZClip: z-score > 2.5", "gradient_norm", _ZClip
+    yield "Megatron: norm > 10 × the first 100", "gradient_norm", _Megatron
+    yield "OLMo: norm > mean + 6 σ of 128", "gradient_norm", lambda: Outlier(6.0)
     yield "loss ≥ 2 × its minimum", "loss", _Twice
     yield "Adam's ratio ≥ 2.3", "adam_ratio", lambda: _Above(2.3)
     yield "update ratio outside [1e-4, 0.1]", "update_ratio", lambda: _Outside(1e-4, 0.1)
+    yield "attention logit > 20", "attention_logit", lambda: _Above(20.0)
     yield "attention logit > 1,000", "attention_logit", lambda: _Above(1e3)
     yield "curvature beyond the edge, once", "curvature_over_edge", lambda: _Above(1.0)
+
+
+class _ZClip:
+    def __init__(self) -> None:
+        from wellposed.signals.averages import Averages
+
+        self.averages = Averages(0.97)
+
+    def see(self, value: float) -> float | None:
+        limit = self.averages.mean + 2.5 * self.averages.deviation
+        crossed = self.averages.count >= 25 and value > limit
+        self.averages.add(min(value, limit) if crossed else value)
+        return value if crossed else None
+
+
+class _Megatron:
+    def __init__(self) -> None:
+        self.highest, self.count = 0.0, 0
+
+    def see(self, value: float) -> float | None:
+        self.count += 1
+        if self.count <= 100:
+            self.highest = max(self.highest, value)
+            return None
+        return value if value > 10 * self.highest else None
 
 
 class _Above:
@@ -159,7 +184,10 @@ class _Twice:
 
 
 def table(unstable: dict[str, Series], healthy: dict[str, Series]) -> Iterator[str]:
+    from wellposed.signals import BY_NAME
+
     gone = {name: loss_gone(series) for name, series in unstable.items()}
+    earliest: dict[str, int] = {}
     yield f"{sum(each is not None for each in gone.values())} of {len(gone)} programs lose their loss:"
     yield ", ".join(f"{name} (step {step})" for name, step in gone.items())
     yield ""
@@ -181,8 +209,20 @@ def table(unstable: dict[str, Series], healthy: dict[str, Series]) -> Iterator[s
         fed = [each for each, series in healthy.items() if any(key[0] == quantity for key in series)]
         lead = f"{statistics.median(leads):g} ({min(leads)}–{max(leads)})" if leads else "–"
         yield f"| {name} | {len(leads)} | {lead} | {late} | {silent} | {len(alarms)} of {len(fed)} |"
+        if name in BY_NAME:
+            for program, series in [*unstable.items(), *healthy.items()]:
+                step = first_warning(quantity, detector, series)
+                if step is not None:
+                    earliest[program] = min(step, earliest.get(program, step))
         if alarms:
             print(f"  {name}: {', '.join(alarms)}", file=sys.stderr)
+    leads = [lost - earliest[each] for each, lost in gone.items() if lost is not None and each in earliest]
+    before = [lead for lead in leads if lead > 0]
+    alarms = [each for each in healthy if each in earliest]
+    yield (
+        f"| any of wellposed's | {len(before)} | {statistics.median(before or [0]):g} ({min(before, default=0)}–"
+        f"{max(before, default=0)}) | {len(leads) - len(before)} | – | {len(alarms)} of {len(healthy)} |"
+    )
 
 
 def main() -> None:

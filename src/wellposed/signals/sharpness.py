@@ -7,10 +7,10 @@ import math
 from wellposed.signals.averages import Averages
 from wellposed.signals.signal import Crossing, Recent, Signal
 
-EDGE = 1.0
+EDGE = 0.8
 """Of learning rate times curvature over its limit: 2 for gradient descent, 2 (1 + beta) with momentum (Cohen et al.
 2021, arXiv 2103.00065), 38 for Adam in its own metric (Cohen et al. 2022, arXiv 2207.14484). Full-batch training lives
-at the edge by its own doing; along its updates the curvature then stays below."""
+at the edge by its own doing. 0.8 of it, because the average comes late: at 1 it warned a few steps before the end."""
 SMOOTHING = 0.8
 """An average over about five updates: gradients of different batches differ by more than curvature."""
 WARM_UP = 5
@@ -36,8 +36,8 @@ class Detector:
 SIGNAL = Signal(
     name="sharpness",
     quantity="curvature_over_edge",
-    threshold="average of 5 updates > 1",
-    source="Cohen et al. 2021 and 2022 (arXiv 2103.00065, 2207.14484); the average is measured",
+    threshold="average of 5 updates > 0.8 of the edge",
+    source="Cohen et al. 2021 and 2022 (arXiv 2103.00065, 2207.14484); 0.8 and the average are measured",
     precedes="a loss that grows until the curvature falls, or for good",
     detector=Detector,
     shows="learning rate times curvature over its stable limit",

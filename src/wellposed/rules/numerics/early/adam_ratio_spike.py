@@ -1,14 +1,14 @@
 """Adam's second moment that is out of date.
 
 ## What it sees
-A parameter whose gradient is suddenly much larger than Adam remembers: the rms of g / √v is 2.3 or more, and twice what
-it usually is for this parameter. Looked at in the steps that are recorded in full; `wellposed.watch` looks at every
-step that it can afford.
+A parameter whose gradient is suddenly much larger than Adam remembers: the rms of g / √v is 4 or more, and three times
+what it usually is for this parameter, twice in a row. Looked at in the steps that are recorded in full;
+`wellposed.watch` looks at every step that it can afford.
 
 ## Why it matters
 Adam divides by √v, and v is an average over 1 / (1 − β2) steps: a thousand, with the default of 0.999. Until it has
 caught up with larger gradients, updates are far longer than the learning rate says. Wortsman et al. 2023
-(arXiv 2304.13013) see loss spikes follow within 1 to 8 steps.
+(arXiv 2304.13013) see loss spikes follow values of 2.3 in the first layer of large models within 1 to 8 steps.
 
 ## A program that shows it
 ```python
@@ -63,7 +63,7 @@ RULE = Rule(
 )
 
 SIGNAL = BY_NAME["adam-ratio"]
-"""With its thresholds: 2.3 (arXiv 2304.13013), and twice the parameter's own median (docs/early-warning.md)."""
+"""With its thresholds, and why they are not those of arXiv 2304.13013: docs/early-warning.md."""
 
 
 def check(record: Record) -> Iterator[Finding]:

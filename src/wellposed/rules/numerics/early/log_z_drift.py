@@ -1,11 +1,11 @@
 """Output logits that drift away together.
 
 ## What it sees
-The mean log Z (log Σ exp of the logits) of an output's log-softmax that is 30 further from 0 than it was at first.
+The mean log Z (log Σ exp of the logits) of an output's log-softmax that is 15 further from 0 than it was at first.
 
 ## Why it matters
 Cross-entropy does not change when all logits move together, so that nothing holds them. What drifts is rounded ever
-more coarsely, in bfloat16 to 1/8 at 32 and to 1 at 256, until the differences that the loss is made of are lost; in
+more coarsely, in bfloat16 to 1/8 at 16 and to 1 at 128, until the differences that the loss is made of are lost; in
 float16 it overflows. PaLM (arXiv 2204.02311) and Wortsman et al. 2023 (arXiv 2309.14322) hold it with a z-loss.
 
 ## A program that shows it
