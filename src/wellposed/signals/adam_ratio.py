@@ -27,6 +27,10 @@ class Detector:
     def see(self, value: float) -> Crossing | None:
         if not math.isfinite(value):
             return None
+        if value < RATIO:  # nearly always, and then it costs next to nothing
+            self._values.append(value)
+            self._beyond = 0
+            return None
         usual = sorted(self._values)[len(self._values) // 2] if len(self._values) >= WARM_UP else math.inf
         self._values.append(value)
         limit = max(RATIO, AGAINST_OWN * usual)

@@ -26,7 +26,12 @@ class Detector:
             return None
         self._values.append(value)
         self._highest = max(self._highest, value)
-        if len(self._values) < FOR_LONG or self._highest < WAS_ABOVE or not 0 < max(self._values) <= TIMES:
+        if (
+            value > TIMES
+            or len(self._values) < FOR_LONG
+            or self._highest < WAS_ABOVE
+            or not 0 < max(self._values) <= TIMES
+        ):
             return None
         return Crossing(max(self._values), TIMES, tuple(self._values)[-8:])
 

@@ -20,17 +20,20 @@ class Outlier:
         self._values: deque[float] = deque(maxlen=WINDOW)
 
     def see(self, value: float) -> Crossing | None:
-        limit = self._limit()
+        limit = self._limit(value)
         if math.isfinite(value):
             self._values.append(value)
         if limit is None or value <= limit:
             return None
         return Crossing(value, limit, tuple(self._values)[-KEPT:])
 
-    def _limit(self) -> float | None:
+    def _limit(self, value: float) -> float | None:
+        """None where the value cannot be above it: nearly always, and then it costs next to nothing."""
         if len(self._values) < WARM_UP:
             return None
         mean = sum(self._values) / len(self._values)
+        if value <= max(mean, self._times * mean):
+            return None
         variance = sum((each - mean) ** 2 for each in self._values) / len(self._values)
         if not 0 < variance < math.inf:
             return None

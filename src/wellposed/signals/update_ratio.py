@@ -23,6 +23,8 @@ class Detector:
 
     def see(self, value: float) -> Crossing | None:
         self._values.append(value)
+        if SMALLEST <= value <= HIGH:
+            return None
         shown = tuple(self._values)
         if len(shown) < FOR_LONG or not all(math.isfinite(each) for each in shown):
             return Crossing(value, LARGEST, shown) if value > LARGEST and len(shown) > 1 else None

@@ -92,8 +92,8 @@ def _audited(event: Event) -> Finding | None:
         return None
     metric = " in Adam's metric" if details.get("adaptive") else ""
     says = (
-        f"The first update raises the loss: learning rate times curvature along it is {number(first)}, and "
-        f"{number(EDGE)} is the most that it bears."
+        f"The first update raises the loss: learning rate times curvature along it is {number(first)}, and above "
+        f"{number(EDGE)} it does."
         if first > EDGE
         else f"Learning rate times the largest curvature{metric} is {number(top)}, beyond the {number(edge)} at which "
         "training stays stable."
