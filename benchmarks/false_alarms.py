@@ -50,8 +50,12 @@ class Outcome:
     """Rule, line and message of what is no advice, or why the program failed."""
 
     @property
+    def has_failed(self) -> bool:
+        return self.verdict == "failed"
+
+    @property
     def is_alarm(self) -> bool:
-        return self.verdict != "healthy"
+        return self.verdict not in ("healthy", "failed")
 
 
 def kind_of(program: Path) -> str:
@@ -59,11 +63,11 @@ def kind_of(program: Path) -> str:
     return (ast.get_docstring(ast.parse(program.read_text(encoding="utf-8"))) or program.stem).splitlines()[0]
 
 
-def judge(program: Path, wellposed: Path, timeout: float) -> Outcome:
-    """Run the program under `wellposed run` in a folder of its own that is deleted afterwards."""
+def judge(program: Path, wellposed: Path, timeout: float, kept: Path | None = None) -> Outcome:
+    """Run the program under `wellposed run` in a folder of its own; record and report go to `kept`, or are deleted."""
     with tempfile.TemporaryDirectory(prefix="false-alarms-") as folder:
-        record, report = Path(folder, "run.wellposed"), Path(folder, "report.json")
-        command = [wellposed, "run", "--quiet", "-o", record, "--json", report, program]
+        record, report = ((kept or Path(folder)) / f"{program.stem}.{ending}" for ending in ("wellposed", "json"))
+        command = [wellposed, "run", "--quiet", "--force", "-o", record, "--json", report, program]
         began = time.perf_counter()
         try:
             done = subprocess.run(
@@ -93,8 +97,9 @@ def _failed(program: Path, why: str, seconds: float) -> Outcome:
 
 
 def _losses(record: Path) -> list[float]:
+    """The loss of each step that has one, without the scale that a GradScaler gave it."""
     with Record(record) as opened:
-        return [step.loss for step in opened.steps() if step.loss is not None]
+        return [step.loss / (step.scale or 1.0) for step in opened.steps() if step.loss is not None]
 
 
 def _outcome(program: Path, report: dict[str, Any], losses: Sequence[float], seconds: float) -> Outcome:
@@ -138,11 +143,13 @@ def _number(loss: float | None) -> str:
 
 
 def totals(outcomes: Sequence[Outcome]) -> str:
+    failed = sum(each.has_failed for each in outcomes)
     alarms = sum(each.is_alarm for each in outcomes)
     advised = sum(bool(each.advice) for each in outcomes)
     return (
-        f"{len(outcomes)} healthy programs, {sum(each.steps for each in outcomes):,} steps: "
-        f"{alarms} false alarm{'s' * (alarms != 1)}, advice given to {advised}."
+        f"{len(outcomes)} healthy program{'s' * (len(outcomes) != 1)}, {sum(each.steps for each in outcomes):,} steps: "
+        f"{alarms} false alarm{'s' * (alarms != 1)}, advice given to {advised}"
+        + (f"; {failed} failed, which says nothing of alarms." if failed else ".")
     )
 
 
@@ -186,6 +193,7 @@ def options(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--wellposed", type=Path, default=BESIDE_PYTHON, help=f"default: {BESIDE_PYTHON.name}, "
                         "beside this python")  # fmt: skip
     parser.add_argument("--timeout", type=float, default=300, help="seconds that a program may take (default: 300)")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the records and reports in this folder")
     given = parser.parse_args(words)
     given.programs = [
         each
@@ -203,18 +211,24 @@ def options(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     given = options()
+    if given.keep:
+        given.keep = given.keep.resolve()
+        given.keep.mkdir(parents=True, exist_ok=True)
     outcomes = []
     with ThreadPoolExecutor(given.jobs) as pool:
-        judged = pool.map(lambda program: judge(program, given.wellposed, given.timeout), given.programs)
+        judged = pool.map(lambda program: judge(program, given.wellposed, given.timeout, given.keep), given.programs)
         for number, outcome in enumerate(judged, 1):
             outcomes.append(outcome)
             progress = f"[{number}/{len(given.programs)}] {outcome.program}: {outcome.verdict}, {outcome.seconds:.1f} s"
             print(progress, file=sys.stderr, flush=True)
     print(as_text(outcomes))
-    if given.markdown:
+    failed = any(each.has_failed for each in outcomes)
+    if given.markdown and failed:
+        print(f"Programs failed: {given.markdown} stays as it is.", file=sys.stderr)
+    elif given.markdown:
         page = replace_table(given.markdown.read_text(encoding="utf-8"), as_markdown(outcomes))
         given.markdown.write_text(page, encoding="utf-8")
-    return int(any(each.is_alarm for each in outcomes))
+    return int(failed or any(each.is_alarm for each in outcomes))
 
 
 if __name__ == "__main__":

@@ -41,9 +41,9 @@ def main():
     optimizer = torch.optim.Adam(policy.parameters(), lr=1e-2)
     eps = torch.finfo(torch.float32).eps
     running = 10.0
-    for episode in range(220):
+    for episode in range(200):
         state, log_probs, moves = env.reset(), [], 0
-        while moves < 60:
+        while moves < 50:
             distribution = Categorical(policy(state))
             action = distribution.sample()
             log_probs.append(distribution.log_prob(action))

@@ -1,4 +1,4 @@
-"""wide ReLU layers of which few units speak, top-k and negative bias"""
+"""wide ReLU layer of which few units speak, by a negative bias"""
 
 import torch
 from torch import nn
