@@ -91,7 +91,7 @@ class RecordBuilder:
         self._last["operation"] += 1
         number = self._last["operation"]
         site = None if line is None else self.site(file, line)
-        names = self._named("operator", operator, (operator,)), self._named("module", module, (module, None))
+        names = self._named("operator", operator, (operator,)), self._named("module", module, (module, None, None))
         nonfinite = output.nonfinite if output else 0
         row = (number, step, 0, PHASES.index(phase), names[0], site, names[1], seconds, None, 0, 0, nonfinite)
         self.writer.add("operation", [(*row, json.dumps(arguments or {}))])

@@ -137,10 +137,10 @@ def criterion(out):
 """)),
     Hazard("layer norm of data in small units", "oversized-epsilon", (EPSILON,), PRELUDE + """
 x = 1e-4 * torch.randn(64, 12)
-net = nn.Sequential(nn.LayerNorm(12), nn.Linear(12, 1))
+net = nn.Sequential(nn.LayerNorm(12), nn.Linear(12, 1))  # <--
 opt = torch.optim.Adam(net.parameters(), lr=1e-3)
 for step in range(5):
-    loss = (net(x) - x[:, :1] * 1e4).pow(2).mean()  # <--
+    loss = (net(x) - x[:, :1] * 1e4).pow(2).mean()
     opt.zero_grad()
     loss.backward()
     opt.step()

@@ -199,8 +199,6 @@ FIRING = [
     ("exploding-recurrence", "exploding-gradient", LINEAR_SYSTEM, "# the system"),
     ("exploding-recurrence", "exploding-gradient", OVERFLOWING_SYSTEM, "# the recurrence"),
     ("exploding-recurrence", "exploding-gradient", CHAOS, "# the map"),
-    ("diverged-values", "exploding-gradient", OVERFLOWING_DEPTH, "# grows"),
-    ("diverged-values", "exploding-gradient", RISING_LOSS, "# far too large"),
     ("exploding-gradient", "exploding-gradient", EXPLODING_TANH, "# the layers"),
     ("gradient-spike", "exploding-gradient", LASTING_SPIKE, "loss = "),
 ]
@@ -217,10 +215,17 @@ def test_the_rule_fires_at_its_line(rule: str, cause: str, program: str, mark: s
 
 def test_growth_over_steps_is_told_from_growth_over_layers(tmp_path: Path) -> None:
     def grew(ran: Ran) -> str:
-        return next(str(row.value) for row in ran.roots[0].evidence if row.name == "how it grew")
+        values = next(each for each in ran.diagnosis.findings if each.rule == "diverged-values")
+        return next(str(row.value) for row in values.evidence if row.name == "how it grew")
 
-    assert "within one step" in grew(run_program(OVERFLOWING_DEPTH, tmp_path))
-    assert "from step to step" in grew(run_program(RISING_LOSS, tmp_path))
+    depth, rising = run_program(OVERFLOWING_DEPTH, tmp_path), run_program(RISING_LOSS, tmp_path)
+    assert "within one step" in grew(depth)
+    assert "from step to step" in grew(rising)
+    assert (depth.root_rules, depth.diagnosis.verdict) == (["weights-too-large"], "bad-init"), depth.told()
+    assert (rising.root_rules, rising.diagnosis.verdict) == (["learning-rate-too-large"], "learning-rate"), (
+        rising.told()
+    )
+    assert rising.root_lines == [rising.line_of("# far too large")]
 
 
 HEALTHY = {

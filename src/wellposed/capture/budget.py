@@ -10,6 +10,8 @@ FULL_AT_FIRST = 3
 """Steps recorded in full at the start: initialisation, the first update, and what the update did."""
 FULL_CALLS_AT_FIRST = 4
 """Outermost calls recorded in full inside one step (evaluation, generation)."""
+LONG_LOOP = 8
+"""Calls without gradients within one step from which on they are a loop of their own (evaluation, generation)."""
 FULL_AFTER_TROUBLE = 2
 """Steps recorded in full after one in which an operator made a NaN or an infinity."""
 GROWTH = 1.3
@@ -80,8 +82,8 @@ class Budget:
             return step >= self._next_full
         if step < self.full_at_first:
             return call >= self._next_full_call
-        # A teacher or a target network that is asked inside a step belongs to it.
-        return step == self._last_full and call < FULL_CALLS_AT_FIRST
+        # A teacher or a target network that is asked inside a step belongs to it; a long loop is sampled by itself.
+        return (step == self._last_full and call < FULL_CALLS_AT_FIRST) or call >= max(self._next_full_call, LONG_LOOP)
 
     def _count(self, step: int, call: int) -> None:
         if call == 0:

@@ -112,7 +112,8 @@ class Modules:
         if number is None:
             number = self._numbers[path] = len(self._numbers) + 1
             site = self.made_at(module)
-            self._announce((number, path, site if site > 0 else None))
+            kind = type(module)
+            self._announce((number, path, site if site > 0 else None, f"{kind.__module__}.{kind.__qualname__}"))
         self._known[id(module)] = (weakref.ref(module), number)
         return number
 

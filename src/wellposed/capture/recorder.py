@@ -45,6 +45,11 @@ class Recorder(TorchDispatchMode):
         self.awaiting_forward = False
         """Whether `on_forward_again` is to be called at the next operator outside backward that needs gradients."""
         self.on_forward_again: Callable[[], None] = lambda: None
+        self.updated: frozenset[int] = frozenset()
+        """Addresses of the weights and gradients of a program without optimizer: what reads or writes them outside
+        autograd is its update, also where gradients are enabled (``w.data -= lr * w.grad``)."""
+        self.on_leaf: Callable[[torch.Tensor], None] | None = None
+        """Called with each tensor that an operator reads and that a gradient may be asked for, while wanted."""
         self.phase = FORWARD
         """Of operators outside backward: forward or optimizer."""
         self.backward_called_at: UserFrame | None = None
@@ -79,10 +84,13 @@ class Recorder(TorchDispatchMode):
             if self.only_hears:
                 return out
             if node is None:
-                if self.awaiting_forward and torch.is_grad_enabled():
-                    self.on_forward_again()
                 # The optimizer may call back into the model (LBFGS): what needs gradients is forward again.
-                phase = self.phase if self.phase == FORWARD or not torch.is_grad_enabled() else FORWARD
+                again = torch.is_grad_enabled() and not (self.awaiting_forward and self._updates(func, args))
+                if self.awaiting_forward and again:
+                    self.on_forward_again()
+                phase = FORWARD if again else self.phase
+                if self.on_leaf is not None and again:
+                    self._tell_leaves(args)
                 trouble = self.tape.record(
                     func, args, kwargs, out, self.sites.here(), self.modules.current, phase, (done - begin) * 1e-9,
                     -1, next_sequence() - 1,
@@ -106,3 +114,25 @@ class Recorder(TorchDispatchMode):
             self.paused = False
             self.spent_nanoseconds += perf_counter_ns() - done
         return out
+
+    def _updates(self, func: Any, args: tuple[Any, ...]) -> bool:
+        """Whether the operator works on a weight's memory or its gradient, and autograd is not to know."""
+        if not self.updated:
+            return False
+        asked = func is torch.ops.aten.detach.default  # ``w.data``, of a weight that requires a gradient
+        tensors = (each for each in args if type(each) in (torch.Tensor, torch.nn.Parameter))
+        return any((asked or not each.requires_grad) and address_of(each) in self.updated for each in tensors)
+
+    def _tell_leaves(self, args: tuple[Any, ...]) -> None:
+        assert self.on_leaf is not None
+        for each in args:
+            if isinstance(each, torch.Tensor) and each.requires_grad and each.is_leaf:
+                self.on_leaf(each)
+
+
+def address_of(tensor: torch.Tensor) -> int:
+    """0 for a tensor without memory of its own."""
+    try:
+        return tensor.data_ptr()
+    except RuntimeError:
+        return 0

@@ -26,7 +26,7 @@ from wellposed.capture.operators import Operators
 from wellposed.capture.overhead import Overhead
 from wellposed.capture.parameters import Parameters, leaves_of
 from wellposed.capture.patches import Patches, force_eager
-from wellposed.capture.recorder import FORWARD, OPTIMIZER, Recorder, next_sequence
+from wellposed.capture.recorder import FORWARD, OPTIMIZER, Recorder, address_of, next_sequence
 from wellposed.capture.recording import Options, Progress
 from wellposed.capture.steps import StepWatch
 from wellposed.capture.stretches import Stretches
@@ -81,6 +81,7 @@ class Session:
         self._modules.on_outermost = self._outermost_call
         self._modules.on_failure = self._fail
         self._recorder.on_forward_again = self._forward_again
+        self._recorder.on_leaf = self._leaf
 
         self._warnings = self._early_warnings(options) if options.warns else None
 
@@ -178,6 +179,7 @@ class Session:
         with self._overhead.own_work():
             self._optimizer_seen = True
             self._recorder.awaiting_forward = False
+            self._recorder.on_leaf = None
             group = optimizer.param_groups[0] if optimizer.param_groups else {}
             names = ("lr", "eps", "betas", "momentum", "weight_decay", "alpha", "foreach", "fused")
             details = {name: _plain_number(group[name]) for name in names if name in group}
@@ -216,6 +218,14 @@ class Session:
             self._started = True
             self._parameters.measure_again()
 
+    def _leaf(self, tensor: torch.Tensor) -> None:
+        """In the first pass of a program without optimizer, the weights become known when they are first used."""
+        if self._started:
+            self._recorder.on_leaf = None
+        elif self._parameters.number(tensor) is None:
+            with self._overhead.own_work():
+                self._track([tensor])
+
     def _loss_known(self, value: float, loss: torch.Tensor | None, site: int | None = None) -> None:
         """`loss` is given while its graph is still there."""
         self._facts["loss"] = value
@@ -240,6 +250,7 @@ class Session:
             with self._overhead.own_work():
                 leaves, self._leaves = self._leaves, []
                 found = _with_gradients(leaves) if gradients is None else gradients
+                self._recorder.updated = frozenset(address_of(each) for pair in found for each in pair)
                 if found and self._stretches.level == "full":
                     self._updates.before(found, self._step, self._gradients_known, write=True)
 

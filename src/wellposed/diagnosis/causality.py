@@ -1,7 +1,7 @@
 """Which cause can produce which: the model by which a root is told from what follows from it.
 
-Data, with reasons. A link reads: where `cause` was found no later than `effect`, the second follows from the first. Names
-are those of causes or, where a cause has several faces, of rules; docs/diagnosis.md draws the same picture.
+Data, with reasons. A link reads: where `cause` was found no later than `effect`, the second follows from the first.
+Names are those of causes or, where a cause has several faces, of rules; docs/diagnosis.md draws the same picture.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ class Link:
     cause: str
     effects: tuple[str, ...]
     why: str
+    anytime: bool = False
+    """Whether the cause may be noticed after its effect: a rare operand does its harm before it is caught."""
 
 
 LINKS: Final[tuple[Link, ...]] = (
@@ -30,10 +32,12 @@ LINKS: Final[tuple[Link, ...]] = (
     ),
     Link(
         "unscaled-input",
-        ("saturation", "dead-relu", "learning-rate", "exploding-gradient", "missing-normalisation", "vanishing-gradient",
-         "bad-init"),
-        "A layer multiplies what it is given: activations saturate, gradients grow with the input, the curvature of the "
-        "loss with its square, so that a usual learning rate is too large.",
+        (
+            "saturation", "dead-relu", "learning-rate", "exploding-gradient", "missing-normalisation",
+            "vanishing-gradient", "bad-init",
+        ),
+        "A layer multiplies what it is given: activations saturate, gradients grow with the input, the curvature of "
+        "the loss with its square, so that a usual learning rate is too large.",
     ),
     Link(
         "unscaled-target",
@@ -42,14 +46,22 @@ LINKS: Final[tuple[Link, ...]] = (
     ),
     Link(
         "weights-too-large",
-        ("saturation", "exploding-gradient", "vanishing-gradient", "learning-rate", "dead-relu", "missing-normalisation"),
-        "Values grow by rms · sqrt(fan-in) at every layer of the first pass: bounded activations saturate, others explode, "
-        "and the curvature of the loss grows with them.",
+        (
+            "saturation", "exploding-gradient", "vanishing-gradient", "learning-rate", "dead-relu",
+            "missing-normalisation",
+        ),
+        "Values grow by rms · sqrt(fan-in) at every layer of the first pass: bounded activations saturate, others "
+        "explode, and the curvature of the loss grows with them.",
     ),
     Link(
         "weights-too-small",
-        ("vanishing-gradient", "missing-normalisation", "learning-rate-too-small", "epsilon"),
+        ("vanishing-gradient", "missing-normalisation", "learning-rate-too-small", "epsilon", "dead-relu"),
         "The same factor multiplies the gradient on its way back.",
+    ),
+    Link(
+        "bias-too-large",
+        ("saturation", "exploding-gradient", "learning-rate", "dead-relu"),
+        "An exponential of a large bias, or a sigmoid of it, is at the end of its range before anything is learned.",
     ),
     Link(
         "zero-weights",
@@ -64,8 +76,8 @@ LINKS: Final[tuple[Link, ...]] = (
     Link(
         "missing-normalisation",
         ("saturation", "exploding-gradient", "vanishing-gradient", "learning-rate", "dead-relu", "bad-init"),
-        "c^L of the forward pass is what every activation is fed with, and c^L of the backward pass what every weight is "
-        "updated by.",
+        "c^L of the forward pass is what every activation is fed with, and c^L of the backward pass what every weight "
+        "is updated by.",
     ),
     Link(
         "learning-rate-too-large",
@@ -89,7 +101,10 @@ LINKS: Final[tuple[Link, ...]] = (
     ),
     Link(
         "oversized-epsilon",
-        ("vanishing-gradient", "dead-relu", "learning-rate", "saturation", "missing-normalisation", "weights-too-small"),
+        (
+            "vanishing-gradient", "dead-relu", "learning-rate", "saturation", "missing-normalisation",
+            "weights-too-small",
+        ),
         "An epsilon that decides the denominator shrinks what should have unit scale, forward and backward.",
     ),
     Link(
@@ -103,16 +118,22 @@ LINKS: Final[tuple[Link, ...]] = (
         "Updates that round away leave the weights where they are.",
     ),
     Link(
+        "tiny-denominator",
+        ("unscaled-target", "learning-rate", "exploding-gradient", "dead-relu", "gradient-spike"),
+        "A few quotients by tiny numbers are the loss, and their gradients the update.",
+        anytime=True,
+    ),
+    Link(
         "exploding-gradient",
         ("learning-rate-too-large", "dead-relu", "saturation", "gradient-spike"),
-        "A gradient many orders of magnitude above the weights makes an update that no learning rate of use would survive.",
+        "A gradient many orders of magnitude above the weights makes an update that no learning rate of use survives.",
     ),
     Link(
         "vanishing-gradient",
         ("learning-rate-too-small", "epsilon"),
         "An update is proportional to its gradient, or ends below the optimizer's eps with it.",
     ),
-)
+)  # fmt: skip
 
 SYMPTOMS: Final[tuple[str, ...]] = ("loss-not-improving",)
 """Rules that tell what the user sees; whatever the root is, they follow from it."""
@@ -120,17 +141,18 @@ SYMPTOMS: Final[tuple[str, ...]] = ("loss-not-improving",)
 
 def explains(cause: Finding, effect: Finding) -> bool:
     """Whether `effect` follows from `cause` by one link of the model."""
-    if cause is effect or _later(cause, effect):
-        return False
-    named = {cause.rule, cause.cause}
-    return any(link.cause in named and not {effect.rule, effect.cause}.isdisjoint(link.effects) for link in LINKS)
+    return bool(reasons(cause, effect))
 
 
 def reasons(cause: Finding, effect: Finding) -> tuple[str, ...]:
-    """Why `effect` can follow from `cause`."""
-    named = {cause.rule, cause.cause}
+    """Why `effect` follows from `cause`: one sentence for each link that leads from one to the other; else empty."""
+    if cause is effect:
+        return ()
+    named, reached, late = {cause.rule, cause.cause}, {effect.rule, effect.cause}, _later(cause, effect)
     return tuple(
-        link.why for link in LINKS if link.cause in named and not {effect.rule, effect.cause}.isdisjoint(link.effects)
+        link.why
+        for link in LINKS
+        if link.cause in named and not reached.isdisjoint(link.effects) and (link.anytime or not late)
     )
 
 

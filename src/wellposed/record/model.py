@@ -230,6 +230,18 @@ class Exponents:
 
 
 @dataclass(frozen=True, slots=True)
+class Module:
+    """A module that ran."""
+
+    path: str
+    """Dotted, as in `Operation.module`."""
+    site: Site | None
+    """Where the user's code made it; None where that was not seen."""
+    kind: str
+    """Its class with the package it comes from: ``torch.nn.modules.linear.Linear``."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleStep:
     """The output of a module at one step, where no operators were recorded."""
 

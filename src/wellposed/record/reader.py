@@ -27,6 +27,7 @@ from wellposed.record.model import (
     PHASES,
     Event,
     Exponents,
+    Module,
     ModuleStep,
     Operand,
     Operation,
@@ -276,10 +277,10 @@ class Record:
         return list(self._in_order([row[0] for row in rows]))
 
     @_guarded
-    def module_sites(self) -> dict[str, Site]:
-        """Where the user's code made each module, by its path; of those that ran, and whose making was seen."""
-        rows = self._connection.execute("SELECT path, site FROM module WHERE site IS NOT NULL ORDER BY id")
-        return {str(path): found for path, site in rows if (found := self._site(site)) is not None}
+    def modules(self) -> dict[str, Module]:
+        """The modules that ran, by path."""
+        rows = self._connection.execute("SELECT path, site, class FROM module ORDER BY id")
+        return {str(path): Module(str(path), self._site(site), str(name or "")) for path, site, name in rows}
 
     @_guarded
     def module_outputs(self) -> list[tuple[int, str, float]]:

@@ -21,7 +21,7 @@ TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE source (file TEXT PRIMARY KEY, text TEXT);
 CREATE TABLE operator (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
-CREATE TABLE module (id INTEGER PRIMARY KEY, path TEXT NOT NULL, site INTEGER);
+CREATE TABLE module (id INTEGER PRIMARY KEY, path TEXT NOT NULL, site INTEGER, class TEXT);
 CREATE TABLE site (
     id INTEGER PRIMARY KEY, file TEXT NOT NULL, line INTEGER NOT NULL, function TEXT NOT NULL,
     library_file TEXT, library_line INTEGER, library_function TEXT
@@ -74,7 +74,7 @@ CREATE TABLE event (
 COLUMNS = {
     "source": ("file", "text"),
     "operator": ("id", "name"),
-    "module": ("id", "path", "site"),
+    "module": ("id", "path", "site", "class"),
     "site": ("id", "file", "line", "function", "library_file", "library_line", "library_function"),
     "step": (
         "id", "level", "loss", "learning_rate", "gradient_norm", "gradient_nonfinite", "update_norm", "scale",

@@ -99,6 +99,32 @@ def lines_calling(record: Record, file: str, names: tuple[str, ...]) -> list[int
     return sorted({node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call) and called(node) in names})
 
 
+def line_of_loop(record: Record, site: Site | None) -> tuple[int, str | None] | None:
+    """Where the function around a place is called from within a loop, where it has no loop of its own and one such call
+    exists: line and function. None where the place is right as it is."""
+    tree = parsed(record.source(site.file) or "") if site is not None else None
+    if site is None or tree is None:
+        return None
+    around = _enclosing(tree, site.line)
+    loops = [node for node in ast.walk(tree) if isinstance(node, (ast.For, ast.While))]
+    if around is None or any(_within(site.line, loop) and _within(loop.lineno, around) for loop in loops):
+        return None
+    calls = {
+        node.lineno
+        for loop in loops
+        for node in ast.walk(loop)
+        if isinstance(node, ast.Call) and called(node) == around.name
+    }
+    if len(calls) != 1:
+        return None
+    line = calls.pop()
+    return line, _function_at(tree, line)
+
+
+def _within(line: int, node: ast.stmt) -> bool:
+    return node.lineno <= line <= (node.end_lineno or node.lineno)
+
+
 def lines_with_value(record: Record, file: str, keyword: str, value: str) -> list[int]:
     """Lines of a file that pass this constant as this keyword argument: ``reduction="sum"``."""
     tree = parsed(record.source(file) or "")

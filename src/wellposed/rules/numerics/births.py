@@ -27,6 +27,9 @@ SELECTING = frozenset(
 )  # fmt: skip
 """Operators that choose among values: an infinity that ends in one was put aside on purpose."""
 
+RANKING = frozenset({"argmin", "argmax", "topk", "sort"})
+"""Operators that rank values: a NaN comes out on top, and what is chosen by it is finite and wrong."""
+
 SQUASHING = frozenset({"_softmax", "_log_softmax", "exp", "exp2", "sigmoid", "tanh", "logsumexp", "relu", "softplus"})
 """Operators for which −inf is an ordinary argument: the limit is what the program wants."""
 
@@ -144,7 +147,7 @@ def _judge(
         read = True
         if step is not None and consumer.id == step.loss_operation:
             reaches_loss = True
-        if consumer.base in OBSERVING:
+        if consumer.base in OBSERVING or (kind == "nan" and consumer.base in RANKING and not trains):
             kept = True
         elif not made_nonfinite(consumer) and consumer.outputs and consumer.phase == operation.phase:
             if consumer.base in SELECTING:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from wellposed.findings import Location
 from wellposed.record import Operand, Operation, Phase, Record
+from wellposed.rules.sources import line_of_loop
 from wellposed.rules.tracing import location
 
 SHORTEST = 8
@@ -89,6 +90,9 @@ def place(record: Record, operation: Operation) -> Location:
     """Where the recurrence of one of its operations stands: the line of a hand-written loop, or the line that makes a
     recurrent layer."""
     here = location(operation)
+    looped = line_of_loop(record, operation.site)
+    if looped is not None:
+        here = replace(here, line=looped[0], function=looped[1])
     layer = next(
         (
             each.site

@@ -52,6 +52,28 @@ def blocked(record: Record, step: int) -> list[Passage]:
     return [each for each in passages(record, step) if each.blocked]
 
 
+def way_to(record: Record, first: Operation) -> list[Passage]:
+    """The passages on the way of the gradient from the loss to the forward operation `first`, the one nearest to it
+    first; of gradients that add up, the larger."""
+    by_id = {each.backward.id: each for each in passages(record, first.step)}
+    reached = [each for each in by_id.values() if each.forward.id == first.id]
+    current: Operation | None = max((each.backward for each in reached), key=lambda each: each.id, default=None)
+    found: list[Passage] = []
+    seen: set[int] = set()
+    while current is not None and current.id not in seen and current.phase == "backward":
+        seen.add(current.id)
+        if current.id in by_id:
+            found.append(by_id[current.id])
+        arriving = [each for each in current.inputs if each.producer and each.statistics is not None]
+        before = [
+            made
+            for each in sorted(arriving, key=lambda each: -(each.statistics.root_mean_square if each.statistics else 0))
+            if (made := record.operation(each.producer or 0)) is not None and made.phase == "backward"
+        ]
+        current = before[0] if before else None
+    return found
+
+
 def silent(values: Statistics) -> bool:
     """Whether (nearly) every element is exactly zero."""
     return values.count > 0 and values.nonfinite == 0 and values.zero >= NEARLY_ALL * values.count

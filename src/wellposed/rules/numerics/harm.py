@@ -12,15 +12,17 @@ from wellposed.rules.numerics.births import Birth, original_births
 from wellposed.rules.numerics.chance import chance_of
 from wellposed.rules.numerics.gradients.diverged_values import overflowed_from
 from wellposed.rules.numerics.growth import magnitude
-from wellposed.rules.numerics.trends import LossTrend, loss_trend
+from wellposed.rules.numerics.trends import FEWEST_LOSSES, LossTrend, loss_trend
 from wellposed.rules.numerics.wording import number
 
 Kind = Literal["lost", "grown", "stuck"]
 
 ABOVE_CHANCE = 1.5
-NEAR_CHANCE = 0.85
-"""First and last loss over that of a guess: a sound start lies within a tenth of it, and what was learned shows below."""
-BEYOND = 1e12
+NEAR_CHANCE = 0.75
+"""First and last loss over that of a guess: a sound start lies within a tenth of it, and what was learned shows
+below."""
+BEYOND = 1e6
+"""No value of a model at work is as large (TheDeepChecker's limit for gradients)."""
 GROWN = 2.0
 """A loss that ends at twice what it began with, or more, was better left untrained (early-stopping rules use its
 minimum; the first loss is the milder measure)."""
@@ -63,9 +65,9 @@ def harm_of(record: Record) -> Harm | None:
 def _no_better_than_a_guess(record: Record, trend: LossTrend) -> bool:
     """Whether a cross entropy that began far above what guessing costs only came down to it."""
     chance = chance_of(record)
-    if chance is None or trend.count < 3:
+    if chance is None or trend.count < FEWEST_LOSSES:
         return False
-    return trend.first > ABOVE_CHANCE * chance.loss and trend.late > NEAR_CHANCE * chance.loss
+    return max(trend.first, trend.early) > ABOVE_CHANCE * chance.loss and trend.late > NEAR_CHANCE * chance.loss
 
 
 def _grew_until(record: Record, lost: int) -> bool:
@@ -83,4 +85,3 @@ def _inherits(birth: Birth) -> bool:
     """Whether an operator outside our knowledge made NaN of values that had grown beyond all bounds."""
     largest = max((magnitude(birth.operation, each) for each in birth.operation.inputs), default=0.0)
     return largest > BEYOND
-

@@ -1,7 +1,7 @@
 """The layers of a model as one forward pass used them: weight, what came in, what came out, what followed.
 
-A layer is an operation that multiplies by a parameter of two dimensions or more. How it is multiplied tells which of the
-weight's dimensions is the fan-in, also for a matrix that no module owns.
+A layer is an operation that multiplies by a parameter of two dimensions or more. How it is multiplied tells which of
+the weight's dimensions is the fan-in, also for a matrix that no module owns.
 """
 
 from __future__ import annotations

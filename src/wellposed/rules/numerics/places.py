@@ -3,10 +3,11 @@ gives a weight its first values."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from wellposed.findings import Location
-from wellposed.record import Operation, Parameter, Record, Site
+from wellposed.record import Module, Operation, Parameter, Record, Site
 from wellposed.rules.numerics.layers import Layer, made_by
 from wellposed.rules.sources import lines_calling, place_of
 from wellposed.rules.tracing import line_of, location
@@ -35,6 +36,29 @@ def place_of_activation(record: Record, operation: Operation, layer: Layer | Non
     return Location(
         file, line, None, operation.module or None, operation.operator, operation.phase, library=here.library
     )
+
+
+def line_to_change(record: Record, operation: Operation) -> Location:
+    """The operation's own line; where a container runs it (``nn.Sequential``), the line that makes its module, for the
+    line that runs the container says nothing of what is in it."""
+    here = location(operation)
+    modules = record.modules()
+    module = modules.get(operation.module)
+    around = modules.get(operation.module.rpartition(".")[0])
+    if module is None or around is None or not is_container(around) or not module.kind.startswith("torch.nn."):
+        return here
+    weights = (each.site for each in record.parameters() if each.name.rpartition(".")[0] == module.path)
+    site = next((each for each in weights if each is not None), None)
+    if site is not None:
+        return replace(here, file=site.file, line=site.line, function=site.function or None)
+    site = module.site or around.site or operation.site
+    lines = lines_calling(record, site.file, CLASSES.get(operation.base, ())) if site is not None else []
+    return replace(here, file=site.file, line=lines[0], function=None) if lines and site is not None else here
+
+
+def is_container(module: Module) -> bool:
+    """Whether it does nothing but run the modules in it, one after the other."""
+    return module.kind.rpartition(".")[2] == "Sequential"
 
 
 def place_of_start(record: Record, weight: Parameter) -> Location | None:

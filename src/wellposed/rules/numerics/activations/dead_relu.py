@@ -56,12 +56,14 @@ from collections.abc import Iterator
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
 from wellposed.record import Operation, Parameter, Record
 from wellposed.rules.numerics.data.origins import is_data
+from wellposed.rules.numerics.formulas import after
 from wellposed.rules.numerics.gradient_flow import passages, silent
 from wellposed.rules.numerics.harm import Harm, harm_of
 from wellposed.rules.numerics.layers import Layer, activation_after, first_uses, made_by, producing_layer
 from wellposed.rules.numerics.places import place_of_activation, place_of_start
 from wellposed.rules.numerics.trends import full_steps, loss_trend
 from wellposed.rules.numerics.wording import number
+from wellposed.rules.tracing import SAME_VALUES
 
 RULE = Rule(
     name="dead-relu",
@@ -76,7 +78,8 @@ the units to be inactive; AutoTrainer, ICSE 2021, for 70 % of zero gradients).""
 FAR_FROM_SOLVED = 0.3
 """Late loss over the first: what is solved may leave outputs silent."""
 NARROW = 4
-"""Units per layer: so few die together by chance, and a deep stack of them is born dead (Lu et al., arXiv 1903.06733)."""
+"""Units per layer: so few die together by chance, and a deep stack of them is born dead (Lu et al., arXiv
+1903.06733)."""
 HEAVY = 0.5
 """A bias this many standard deviations of the layer's output below zero silences most units."""
 _RELUS = ("relu", "threshold", "clamp_min", "relu6")
@@ -92,7 +95,40 @@ def check(record: Record) -> Iterator[Finding]:
         words = harm.words if harm is not None else "and most weights never had a gradient"
         yield _whole_layer(record, *dead, words=words)
     elif dead is None:
-        yield from _most_units(record, steps, harm)
+        answers = _bounded_answers(record, steps)
+        yield from [answers] if answers is not None else _most_units(record, steps, harm)
+
+
+def _bounded_answers(record: Record, steps: list[int]) -> Finding | None:
+    """A ReLU on the logits: a class whose logit is negative for every sample is never learned."""
+    trend, found = loss_trend(record), []
+    for step in steps[-3:]:
+        for operation in record.operations(*_RELUS, step=step, phase="forward"):
+            uses = [use.base for use in after(record, operation, SAME_VALUES)]
+            if operation.call == 0 and _is_relu(operation) and "_log_softmax" in uses:
+                found.append(operation)
+    shares = [each.output.statistics.zero / each.output.statistics.count for each in found if _measured(each)]  # type: ignore[union-attr]
+    if not shares or trend is None or not trend.late > FAR_FROM_SOLVED * abs(trend.first) or min(shares) < MOST:
+        return None
+    operation = found[-1]
+    return RULE.finding(
+        place_of_activation(record, operation, producing_layer(record, operation)),
+        f"The logits pass a ReLU before the softmax, and {number(100 * shares[-1])} % of them are zero: a class "
+        f"whose logit "
+        f"is negative gets no gradient, and the loss is {number(trend.late)} where it began at {number(trend.first)}.",
+        step=steps[0],
+        evidence=[
+            Evidence("share of the logits that are zero", shares[-1], "", MOST),
+            Evidence("median loss, last fifth of the steps", trend.late),
+        ],
+        fixes=_fixes(),
+        operations=[operation.id],
+    )
+
+
+def _measured(operation: Operation) -> bool:
+    output = operation.output
+    return output is not None and output.statistics is not None and output.statistics.count > 0
 
 
 def _nothing_learns(record: Record) -> bool:
@@ -113,16 +149,18 @@ def _dead_from(record: Record, steps: list[int]) -> tuple[Operation, int, int] |
             if operation.call == 0 and _is_relu(operation):
                 key = (operation.site.id if operation.site else None, operation.module)
                 order[key] += 1
-                places[(*key, order[key])][step] = operation
+                place = (*key, order[key])
+                places[place][step] = operation
     last = steps[-1]
-    dead = []
+    dead: list[tuple[Operation, int]] = []
     for seen in places.values():
-        if last in seen and all(_dead(each) for step, each in seen.items() if step >= last):
-            since = sorted(seen)
-            while since and not _dead(seen[since[0]]):
-                since.pop(0)
-            if all(_dead(seen[step]) for step in since) and _trains(record, seen[since[0]]):
-                dead.append((seen[since[0]], since[0]))
+        if last in seen and _dead(seen[last]):
+            steps_seen = sorted(seen)
+            while not _dead(seen[steps_seen[0]]):
+                steps_seen.pop(0)
+            begins = steps_seen[0]
+            if all(_dead(seen[step]) for step in steps_seen) and _trains(record, seen[begins]):
+                dead.append((seen[begins], begins))
     if not dead:
         return None
     first, since = min(dead, key=lambda each: (each[1], each[0].id))

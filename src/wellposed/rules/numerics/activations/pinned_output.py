@@ -113,7 +113,8 @@ def _finding(record: Record, passage: Passage, harm: Harm) -> Finding:
     value = f" at {number(output.mean)}" if output is not None else ""
     return RULE.finding(
         place_of_activation(record, operation, producing_layer(record, operation)),
-        f"The clamp ({', '.join(bounds) or operation.base}) holds its outputs{value} from the first step on: no gradient "
+        f"The clamp ({', '.join(bounds) or operation.base}) holds its outputs{value} from the first step on: no "
+        f"gradient "
         f"passes it, {harm.words}.",
         step=operation.step,
         evidence=evidence,

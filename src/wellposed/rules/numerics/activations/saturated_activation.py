@@ -81,7 +81,8 @@ PASSED_ON_BY_SOFTMAX = 0.3
 """A flat softmax over n classes passes 1/n at most."""
 NEARLY_ALL = 0.9
 ONE_HOT = 0.8
-"""1 / (n · rms²), the effective number of classes of a softmax, minus 1, below which nearly every row holds one class."""
+"""1 / (n · rms²), the effective number of classes of a softmax, minus 1, below which nearly every row holds one
+class."""
 _BOUNDED = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "_softmax")
 
 
@@ -119,7 +120,8 @@ def _at_each_place(record: Record, steps: list[int]) -> dict[tuple[object, ...],
             if operation.call == 0:
                 key = (operation.site.id if operation.site else None, operation.module)
                 order[key] += 1
-                groups[(*key, order[key])][step] = operation
+                place = (*key, order[key])
+                groups[place][step] = operation
     return groups
 
 

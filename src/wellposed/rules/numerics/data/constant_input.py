@@ -54,7 +54,14 @@ from dataclasses import replace
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
 from wellposed.record import Operand, Operation, Record
-from wellposed.rules.numerics.data.origins import entering, is_filled, lineage, place_of_data, truncated_in_source
+from wellposed.rules.numerics.data.origins import (
+    ancestors,
+    entering,
+    is_filled,
+    lineage,
+    place_of_data,
+    truncated_in_source,
+)
 from wellposed.rules.numerics.harm import Harm, harm_of
 from wellposed.rules.numerics.trends import full_steps
 from wellposed.rules.numerics.wording import number
@@ -72,6 +79,10 @@ FEWEST = 8
 
 
 def check(record: Record) -> Iterator[Finding]:
+    found = _lookup(record)
+    if found is not None:
+        yield found
+        return
     harm = harm_of(record)
     steps = full_steps(record, most=4)
     if harm is None or harm.kind != "stuck" or len(steps) < 2:
@@ -83,6 +94,53 @@ def check(record: Record) -> Iterator[Finding]:
         return
     operation, data = used[0]
     yield _finding(record, operation, data, harm)
+
+
+def _lookup(record: Record) -> Finding | None:
+    """An embedding that is asked for one and the same row by every sample, since a cast to integers left only that."""
+    steps = full_steps(record, most=4)
+    places: dict[tuple[int | None, str], list[tuple[Operation, Operand]]] = {}
+    for step in steps:
+        for operation in record.operations("embedding", step=step, phase="forward"):
+            index = operation.input("indices")
+            if index is not None and not operation.call:
+                key = (operation.site.id if operation.site else None, operation.module)
+                places.setdefault(key, []).append((operation, index))
+    for seen in places.values():
+        if len(seen) < 2 or not all(_is_constant(index) for _, index in seen):
+            continue
+        for operation, index in seen:
+            cut = next((each for each in ancestors(record, index) if _truncates(each)), None)
+            if cut is not None:
+                return _of_lookup(operation, index, cut)
+    return None
+
+
+def _truncates(operation: Operation) -> bool:
+    cast = operation.base in ("_to_copy", "floor", "trunc", "floor_divide", "div")
+    output = operation.output
+    return cast and output is not None and took_the_variation(operation)
+
+
+def _of_lookup(operation: Operation, index: Operand, cut: Operation) -> Finding:
+    before = cut.inputs[0].statistics
+    value = index.statistics.mean if index.statistics is not None else 0.0
+    assert before is not None
+    return RULE.finding(
+        location(cut),
+        f"Every sample asks {operation.module or 'the embedding'} for row {number(value)}: values from "
+        f"{number(before.minimum)} to {number(before.maximum)} became {number(value)} here, for all that follows the "
+        f"decimal "
+        "point is dropped.",
+        step=operation.step,
+        evidence=[
+            Evidence("smallest value before", before.minimum),
+            Evidence("largest value before", before.maximum),
+            Evidence("value after", value),
+        ],
+        fixes=[Fix("scale before the cast", "slot = (minute / 1440 * 24).long()")],
+        operations=[operation.id],
+    )
 
 
 def _is_constant(operand: Operand) -> bool:

@@ -45,6 +45,7 @@ from collections.abc import Iterator
 from wellposed.findings import Evidence, Finding, Fix, Rule
 from wellposed.record import Operation, Record
 from wellposed.rules.numerics.births import original_births
+from wellposed.rules.numerics.data.origins import place_of_data
 from wellposed.rules.numerics.wording import birth_finding
 
 RULE = Rule(
@@ -59,6 +60,7 @@ LOSSES = frozenset({"nll_loss_forward", "nll_loss2d_forward"})
 
 
 def check(record: Record) -> Iterator[Finding]:
+    yield from _at_every_step(record)
     seen: set[int | None] = set()
     for birth in original_births(record):
         operation = birth.operation
@@ -88,6 +90,28 @@ def check(record: Record) -> Iterator[Finding]:
                 ),
             ],
         )
+
+
+def _at_every_step(record: Record) -> Iterator[Finding]:
+    """Where a loss divides by a count of at least one, nothing turns NaN: it is zero, at every step."""
+    seen = [each for each in record.operations(*LOSSES, phase="forward") if each.call == 0]
+    if len({each.step for each in seen}) < 2 or not all(_nothing_counted(each) for each in seen):
+        return
+    operation = seen[0]
+    targets = operation.input("target") or operation.inputs[1]
+    yield RULE.finding(
+        place_of_data(record, targets, operation),
+        f"All {_count(targets.shape)} labels are ignored, in every batch that was looked at: the loss is zero and "
+        f"nothing "
+        "is learned.",
+        step=operation.step,
+        evidence=[
+            Evidence("labels that count", 0, f"of {_count(targets.shape)}"),
+            Evidence("batches of which that is true", len(seen), f"of {len(seen)}"),
+        ],
+        fixes=[Fix("look at the labels once", "assert (labels != -100).any()")],
+        operations=[operation.id],
+    )
 
 
 def _nothing_counted(operation: Operation) -> bool:

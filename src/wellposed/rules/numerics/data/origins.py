@@ -16,14 +16,18 @@ from wellposed.rules.tracing import location, origin, producer
 
 INDEXING: Final = frozenset(
     {
-        "index", "slice", "select", "view", "reshape", "permute", "transpose", "t", "unsqueeze", "squeeze", "stack", "cat",
-        "narrow", "split", "index_select", "gather", "expand", "clone", "detach", "lift_fresh", "contiguous", "alias",
-        "unbind", "chunk", "copy", "_unsafe_view", "repeat", "flip", "roll", "as_strided", "split_with_sizes", "_to_copy",
+        "index", "slice", "select", "view", "reshape", "permute", "transpose", "t", "unsqueeze", "squeeze", "stack",
+        "cat", "narrow", "split", "index_select", "gather", "expand", "clone", "detach", "lift_fresh", "contiguous",
+        "alias", "unbind", "chunk", "copy", "_unsafe_view", "repeat", "flip", "roll", "as_strided",
+        "split_with_sizes", "_to_copy",
     }
 )  # fmt: skip
 """Operators that choose and arrange values, or give them another dtype."""
-CHOOSING: Final = frozenset({"index", "gather", "index_select", "select", "slice", "embedding", "masked_select", "where"})
+CHOOSING: Final = frozenset(
+    {"index", "gather", "index_select", "select", "slice", "embedding", "masked_select", "where"}
+)
 """Operators whose first tensor holds the values, and the others tell which."""
+_FILLING = ("zeros", "zeros_like", "new_zeros", "ones", "ones_like", "full", "zero", "fill")
 _FURTHEST = 400
 
 
@@ -43,10 +47,14 @@ def is_data(record: Record, operand: Operand) -> bool:
     return not any(each.label for operation in ancestors(record, operand) for each in operation.inputs)
 
 
+def _rms(operand: Operand) -> float:
+    return operand.statistics.root_mean_square if operand.statistics is not None else 0.0
+
+
 def is_filled(record: Record, operand: Operand) -> bool:
     """Whether it is a constant that the program made as such: the zeros that a recurrence starts from."""
     made = origin(record, operand, INDEXING)
-    return made is not None and made.base in ("zeros", "zeros_like", "new_zeros", "ones", "ones_like", "full", "zero", "fill")
+    return made is not None and made.base in _FILLING
 
 
 def ancestors(record: Record, operand: Operand) -> Iterator[Operation]:
@@ -65,8 +73,8 @@ def ancestors(record: Record, operand: Operand) -> Iterator[Operation]:
 
 
 def place_of_data(record: Record, operand: Operand, used: Operation) -> Location:
-    """The line that gave the data its values: the last computation that did more than choose and arrange; where there is
-    none, the first line that touches it; where none was seen, the line that uses it."""
+    """The line that gave the data its values: the last computation that did more than choose and arrange; where there
+    is none, the first line that touches it; where none was seen, the line that uses it."""
     made: Operation | None = None
     for each in lineage(record, operand):
         if each.site is not None:
@@ -87,7 +95,7 @@ def lineage(record: Record, operand: Operand) -> Iterator[Operation]:
         known = [each for each in operation.inputs if each.statistics is not None]
         if operation.base in CHOOSING or not known:
             known = list(operation.inputs[:1])
-        largest = max(known, key=lambda each: each.statistics.root_mean_square if each.statistics else 0.0, default=None)
+        largest = max(known, key=_rms, default=None)
         operation = producer(record, largest)
 
 
@@ -98,10 +106,7 @@ def truncated_in_source(record: Record, where: Location) -> tuple[int, str] | No
     tree = parsed(text or "")
     if tree is None or where.line is None:
         return None
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and node.lineno <= where.line <= (node.end_lineno or node.lineno):
-            names |= names_in(node.value)
+    names = _made_of(tree, where.line)
     integers = {
         target.id
         for node in ast.walk(tree)
@@ -117,11 +122,66 @@ def truncated_in_source(record: Record, where: Location) -> tuple[int, str] | No
     return None
 
 
+def difference_of_unsigned(record: Record, where: Location) -> tuple[Location, str] | None:
+    """The line and the text of a difference of arrays of unsigned integers that the data at `where` is made of; None
+    where the text tells of none."""
+    text = record.source(where.file) if where.file is not None else None
+    tree = parsed(text or "")
+    if tree is None or where.line is None or where.file is None:
+        return None
+    unsigned = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and _has_dtype(node.value, ("uint",))
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    made_of = _made_of(tree, where.line)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and made_of & {each.id for each in node.targets if isinstance(each, ast.Name)}:
+            for part in ast.walk(node.value):
+                if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub):
+                    sides = [each for each in (part.left, part.right) if _is_bare(each, unsigned)]
+                    if len(sides) == 2:
+                        return Location(where.file, node.lineno, None), ast.unparse(part)
+    return None
+
+
+def _made_of(tree: ast.Module, line: int, hops: int = 4) -> set[str]:
+    """The names on the line, and those that their values were made of."""
+    assigned = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)]
+    names = {
+        name
+        for node in assigned
+        if node.lineno <= line <= (node.end_lineno or node.lineno)
+        for name in names_in(node.value)
+    }
+    for _ in range(hops):
+        for node in assigned:
+            if names & {each.id for each in node.targets if isinstance(each, ast.Name)}:
+                names |= names_in(node.value)
+    return names
+
+
+def _is_bare(value: ast.expr, names: set[str]) -> bool:
+    """Whether it is one of the names, or a part of one, and nothing was done to it."""
+    while isinstance(value, ast.Subscript):
+        value = value.value
+    return isinstance(value, ast.Name) and value.id in names
+
+
 def _is_integer_array(value: ast.expr) -> bool:
+    return _has_dtype(value, ("'int", "'uint", "id='int'", "'long"))
+
+
+def _has_dtype(value: ast.expr, names: tuple[str, ...]) -> bool:
+    """Whether a dtype of one of these names is asked for: ``dtype=np.uint8`` or ``.astype(np.uint8)``."""
     for node in ast.walk(value):
-        if isinstance(node, ast.keyword) and node.arg == "dtype":
-            words = ast.dump(node.value).lower()
-            return any(word in words for word in ("'int", "'uint", "id='int'", "'long"))
+        asked = [node.value] if isinstance(node, ast.keyword) and node.arg == "dtype" else []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "astype":
+            asked += node.args
+        if any(name in ast.dump(each).lower() for each in asked for name in names):
+            return True
     return False
 
 

@@ -4,8 +4,8 @@
 A binary cross entropy whose targets lie outside [0, 1], or a Poisson likelihood whose targets are negative.
 
 ## Why it matters
-Cross entropy is bounded from below only for targets that are probabilities. With −1 for "no", the loss falls without end
-as the logits grow, and the model is rewarded for being sure, not for being right.
+Cross entropy is bounded from below only for targets that are probabilities. With −1 for "no", the loss falls without
+end as the logits grow, and the model is rewarded for being sure, not for being right.
 
 ## A program that shows it
 ```python
@@ -79,7 +79,8 @@ def _finding(record: Record, operation: Operation, target: Operand) -> Finding:
     assert values is not None
     return RULE.finding(
         place_of_data(record, target, operation),
-        f"The targets of a binary cross entropy reach from {number(values.minimum)} to {number(values.maximum)}; they have "
+        f"The targets of a binary cross entropy reach from {number(values.minimum)} to {number(values.maximum)}; "
+        f"they have "
         "to be probabilities from 0 to 1, else the loss falls without end and rewards no right answer.",
         step=operation.step,
         evidence=[

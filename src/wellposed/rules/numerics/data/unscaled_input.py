@@ -2,7 +2,7 @@
 
 ## What it sees
 Data that enters a layer with an rms above 30, or with a mean that is many times its spread and as large, in a run whose
-loss is lost, grows or does not improve.
+loss is lost, grows or does not improve, or whose activations it saturates.
 
 ## Why it matters
 The gradient of a weight is proportional to its input, and the curvature of the loss to its square: pixels from 0 to 255
@@ -53,6 +53,7 @@ from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Rule
 from wellposed.record import Record, Statistics
+from wellposed.rules.numerics.activations import saturated_activation
 from wellposed.rules.numerics.data.origins import entering, place_of_data
 from wellposed.rules.numerics.harm import harm_of
 from wellposed.rules.numerics.wording import number
@@ -72,8 +73,12 @@ of about 150, standardised data never more than a few."""
 def check(record: Record) -> Iterator[Finding]:
     harm = harm_of(record)
     steps = record.gradient_steps()
-    if harm is None or not steps:
+    if not steps:
         return
+    saturated = next(iter(saturated_activation.check(record)), None) if harm is None else None
+    if harm is None and saturated is None:
+        return
+    words = harm.words if harm is not None else "and the activations after it are saturated"
     for operation, data in entering(record, steps[0]):
         values = data.statistics
         if values is None or not values.count or values.nonfinite or values.root_mean_square <= LARGE:
@@ -83,7 +88,7 @@ def check(record: Record) -> Iterator[Finding]:
         yield RULE.finding(
             place_of_data(record, data, operation),
             f"The data enters the model with values from {number(values.minimum)} to {number(values.maximum)} (rms "
-            f"{number(values.root_mean_square)}), far from unit scale, {harm.words}.",
+            f"{number(values.root_mean_square)}), far from unit scale, {words}.",
             step=operation.step,
             evidence=[
                 Evidence("rms of the data", values.root_mean_square, "", LARGE),

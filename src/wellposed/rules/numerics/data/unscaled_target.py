@@ -5,9 +5,9 @@ A regression loss (squared, absolute or smooth) whose targets have an rms above 
 or does not improve.
 
 ## Why it matters
-A model starts with outputs of about 1. Prices of half a million have to be reached by the last bias alone, at a learning
-rate per step, while the gradients of all other weights are a million times what they are made for: the run diverges, or
-clipping and Adam make it crawl.
+A model starts with outputs of about 1. Prices of half a million have to be reached by the last bias alone, at a
+learning rate per step, while the gradients of all other weights are a million times what they are made for: the run
+diverges, or clipping and Adam make it crawl.
 
 ## A program that shows it
 ```python
@@ -75,7 +75,7 @@ def check(record: Record) -> Iterator[Finding]:
     steps = record.gradient_steps()
     if harm is None or not steps:
         return
-    for operation, prediction, target in _comparisons(record, steps[0]):
+    for operation, prediction, target in comparisons(record, steps[0]):
         values, guess = target.statistics, prediction.statistics
         if values is None or values.nonfinite or not values.count or values.root_mean_square <= LARGE:
             continue
@@ -102,7 +102,7 @@ def check(record: Record) -> Iterator[Finding]:
         return
 
 
-def _comparisons(record: Record, step: int) -> Iterator[tuple[Operation, Operand, Operand]]:
+def comparisons(record: Record, step: int) -> Iterator[tuple[Operation, Operand, Operand]]:
     """Where predictions meet targets: a loss of PyTorch's, or the difference that the loss was computed from."""
     for operation in record.operations(*_LOSSES, step=step, phase="forward"):
         if len(operation.inputs) >= 2 and is_data(record, operation.inputs[1]):

@@ -36,6 +36,7 @@ from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Rule
 from wellposed.record import Record
+from wellposed.rules.numerics.data.origins import difference_of_unsigned, entering, place_of_data
 from wellposed.rules.numerics.wording import number
 from wellposed.rules.tracing import first_at_each_place, location
 
@@ -53,6 +54,40 @@ _UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 
 
 def check(record: Record) -> Iterator[Finding]:
+    yield from _in_torch(record)
+    yield from _in_numpy(record)
+
+
+def _in_numpy(record: Record) -> Iterator[Finding]:
+    """NumPy runs unseen: there the text tells of a difference of arrays of unsigned integers, and the data that enters
+    the model holds not a single negative value."""
+    steps = record.gradient_steps()
+    if not steps:
+        return
+    for operation, data in entering(record, steps[0]):
+        values = data.statistics
+        if values is None or not values.count or values.minimum < 0 or values.standard_deviation == 0:
+            continue
+        found = difference_of_unsigned(record, place_of_data(record, data, operation))
+        if found is not None:
+            where, text = found
+            yield RULE.finding(
+                where,
+                f"`{text}` subtracts arrays of unsigned integers, which wraps around: of {values.count} differences "
+                f"that "
+                "enter the model not one is negative.",
+                step=operation.step,
+                evidence=[
+                    Evidence("smallest difference", values.minimum, "", 0.0),
+                    Evidence("largest difference", values.maximum),
+                ],
+                fixes=[Fix("subtract in floating point", "motion = after.astype(np.float32) - before")],
+                operations=[operation.id],
+            )
+            return
+
+
+def _in_torch(record: Record) -> Iterator[Finding]:
     for dtype in _UNSIGNED:
         for operation in first_at_each_place(record.operations("sub", dtype=dtype, phase="forward")):
             start = operation.inputs[0].statistics if operation.inputs else None

@@ -40,8 +40,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
-from wellposed.findings import Evidence, Finding, Fix, Rule
+from wellposed.findings import Evidence, Finding, Fix, Location, Rule
 from wellposed.record import Operation, Record, Statistics
 from wellposed.rules.numerics.epsilon.guards import Guard, guards_of
 from wellposed.rules.numerics.formulas import after, divisor, is_sum_of_squares
@@ -92,7 +93,7 @@ def check(record: Record) -> Iterator[Finding]:
         if added is None or _divides(record, operation):
             quantity, epsilon = found[0]
             if not _is_noise(record, operation, quantity):
-                yield _finding(operation, quantity, epsilon, occurrences=len(found))
+                yield _finding(record, operation, quantity, epsilon, occurrences=len(found))
 
 
 def _oversized(operation: Operation, guard: Guard | None) -> tuple[float, float] | None:
@@ -160,9 +161,17 @@ def _is_noise(record: Record, operation: Operation, quantity: float) -> bool:
     return quantity <= (rounding if linear else rounding**2)
 
 
-def _finding(operation: Operation, quantity: float, epsilon: float, occurrences: int) -> Finding:
+def _place(record: Record, operation: Operation) -> Location:
+    """The line of the sum; the epsilon of a layer is set where the layer is made."""
+    module = record.modules().get(operation.module) if operation.base in _NORMALISATIONS else None
+    site = module.site if module is not None and module.kind.startswith("torch.nn.") else None
+    here = location(operation)
+    return here if site is None else replace(here, file=site.file, line=site.line, function=site.function or None)
+
+
+def _finding(record: Record, operation: Operation, quantity: float, epsilon: float, occurrences: int) -> Finding:
     return RULE.finding(
-        location(operation),
+        _place(record, operation),
         f"The epsilon of {number(epsilon)} exceeds what it is added to, on average {number(quantity)}, "
         f"{number(epsilon / quantity) if quantity else 'many'} times, and decides the result.",
         severity="warning",

@@ -57,7 +57,10 @@ for step in range(20):
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
 from wellposed.findings.causes import Cause
@@ -70,6 +73,9 @@ from wellposed.rules.numerics.depth import (
     place_of_layers,
     squashing,
 )
+from wellposed.rules.numerics.gradient_flow import way_to
+from wellposed.rules.numerics.layers import first_uses
+from wellposed.rules.numerics.places import line_to_change
 from wellposed.rules.numerics.trends import LossTrend, loss_trend, median
 from wellposed.rules.numerics.wording import number
 from wellposed.rules.tracing import line_of
@@ -89,6 +95,8 @@ TINY = 1e-7
 """Mean gradient below which nothing is learned (SageMaker Debugger), here per unit of loss."""
 STEADY = 0.7
 """R² from which on the fall is one over depth, and not that of one odd layer."""
+MOSTLY = 0.4
+"""Share of the fall (of its logarithm) that one line has to account for."""
 STEPS_ASKED = 5
 
 
@@ -119,10 +127,31 @@ def falls(depth: Depth) -> bool:
     )
 
 
+def _steepest(record: Record, depth: Depth) -> Location | None:
+    """The line on which the gradient loses most on its way to the first weight; None where no line stands out."""
+    first = next((each for each in first_uses(record, depth.step) if each.weight.id == depth.weights[0].id), None)
+    if first is None:
+        return None
+    lost: dict[tuple[str | None, int | None], float] = defaultdict(float)
+    places: dict[tuple[str | None, int | None], Location] = {}
+    for passage in way_to(record, first.operation):
+        if 0 < passage.factor < math.inf:
+            where = line_to_change(record, passage.forward)
+            lost[where.file, where.line] += math.log(passage.factor)
+            places.setdefault((where.file, where.line), where)
+    if not lost:
+        return None
+    worst = min(lost, key=lambda each: lost[each])
+    whole = math.log(depth.ratio) if depth.ratio > 0 else math.log(VANISHED)
+    if worst[1] is None or lost[worst] > MOSTLY * whole:
+        return None
+    return replace(places[worst], phase="backward")
+
+
 def _finding(record: Record, depth: Depth, trend: LossTrend) -> Finding:
     between = squashing(record, depth.step)
-    written = place_of_activation(record, between)
-    where = written or place_of_layers(depth) or Location(phase="backward")
+    where = _steepest(record, depth) or place_of_activation(record, between)
+    where = where or place_of_layers(depth) or Location(phase="backward")
     cause: Cause = "saturation" if between.saturated > SATURATED else "vanishing-gradient"
     fit = depth.fit
     through = f" through {len(between.operations)} `{between.name}`s" if between.name else ""

@@ -52,6 +52,7 @@ for step in range(20):
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
@@ -81,7 +82,7 @@ def check(record: Record) -> Iterator[Finding]:
     used = first_uses(record, steps[0])
     alike = [
         layer
-        for layer, following in zip(used, used[1:], strict=False)
+        for layer, following in itertools.pairwise(used)
         if _units_alike(layer) and _weighs_alike(following) and following.fan_in % layer.weight.shape[0] == 0
     ]
     trained = {row.parameter for row in record.parameter_steps(step=steps[0]) if row.gradient is not None}

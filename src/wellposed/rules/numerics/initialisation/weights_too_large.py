@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 torch.manual_seed(0)
-model = nn.Sequential(nn.Linear(16, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 2))
+hidden = [nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh()]
+model = nn.Sequential(nn.Linear(16, 64), nn.Tanh(), *hidden, nn.Linear(64, 2))
 for layer in model[::2]:
     nn.init.normal_(layer.weight, std=2.0)
 x = torch.randn(256, 16)
@@ -36,7 +37,8 @@ import torch
 from torch import nn
 
 torch.manual_seed(0)
-model = nn.Sequential(nn.Linear(16, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 2))
+hidden = [nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh()]
+model = nn.Sequential(nn.Linear(16, 64), nn.Tanh(), *hidden, nn.Linear(64, 2))
 for layer in model[::2]:
     nn.init.xavier_normal_(layer.weight)
 x = torch.randn(256, 16)
@@ -106,7 +108,8 @@ def check(record: Record) -> Iterator[Finding]:
     yield RULE.finding(
         place_of_start(record, first.weight) or Location(),
         f"{len(large)} of {len(start.layers)} layers start with weights too large: {first.weight.name} has rms "
-        f"{number(worst.root_mean_square if worst else None)} at a fan-in of {first.fan_in}, {number(first.gain)} times "
+        f"{number(worst.root_mean_square if worst else None)} at a fan-in of {first.fan_in}, {number(first.gain)} "
+        f"times "
         f"what keeps the variance; {shown[0].name} is {number(shown[0].value)} in the first pass, {harm}.",
         step=start.step,
         evidence=[

@@ -1,8 +1,8 @@
 """A learning rate beyond what the loss allows.
 
 ## What it sees
-A run whose first step is sound (no saturated or dead layer, no values that grow over depth, a loss of ordinary size) and
-whose loss then grows, is lost or never comes back below where it began, with a measured reason in the first steps:
+A run whose first step is sound (no saturated or dead layer, no values that grow over depth, a loss of ordinary size)
+and whose loss then grows, is lost or never comes back below where it began, with a measured reason in the first steps:
 curvature along the step beyond what gradient descent is stable for (2/η; 2(1+β)/η with momentum β), or updates as large
 as the weights themselves.
 
@@ -52,6 +52,7 @@ from collections.abc import Iterator
 
 from wellposed.findings import Confidence, Evidence, Finding, Fix, Location, Rule, Series
 from wellposed.record import Record, Step
+from wellposed.rules.numerics.depth import depth_of
 from wellposed.rules.numerics.harm import Harm, harm_of
 from wellposed.rules.numerics.learning_rate.optimizers import Optimizer, optimizer_of
 from wellposed.rules.numerics.trends import median
@@ -64,6 +65,8 @@ RULE = Rule(
     summary="the learning rate is beyond what the loss allows",
 )
 
+UNSOUND = 20.0
+"""Gradient of the first layer over that of the last ones at the first step: no rate would suit both ends."""
 EARLY = 30
 """Steps within which a rate that is too large from the start shows."""
 OVERTHROWN = 0.3
@@ -80,6 +83,9 @@ def check(record: Record) -> Iterator[Finding]:
     losses = [step for step in record.steps() if step.loss is not None]
     if not losses or losses[0].loss is None or not math.isfinite(losses[0].loss):
         return
+    depth = depth_of(record, record.gradient_steps()[0]) if record.gradient_steps() else None
+    if depth is not None and depth.ratio > UNSOUND and depth.fit is not None and depth.fit.factor < 1:
+        return  # the first step was not sound: what is too large is the gradient
     beyond = _beyond_the_edge(record, used)
     update = _largest_median_update(record)
     jumped = _jumped(losses)
@@ -104,10 +110,9 @@ def _beyond_the_edge(record: Record, used: Optimizer) -> tuple[int, float, float
 
 
 def _largest_median_update(record: Record) -> tuple[int, float] | None:
-    """The early step with the largest updates, and their median over the weight matrices that were not zero."""
-    matrices = {each.id for each in record.parameters() if len(each.shape) >= 2}
-    if not matrices:
-        matrices = {each.id for each in record.parameters()}
+    """The early step with the largest updates, and their median over the weight matrices that did not start at zero."""
+    drawn = [each for each in record.parameters() if each.initial is not None and each.initial.root_mean_square > 0]
+    matrices = {each.id for each in drawn if len(each.shape) >= 2} or {each.id for each in drawn}
     best: tuple[int, float] | None = None
     for step in record.gradient_steps():
         if step > EARLY:

@@ -65,6 +65,9 @@ RULE = Rule(
 MOVED = 0.03
 """Median update over weights times the number of steps: the way that the weights can have gone, at most, in parts of
 their size. Training that works replaces a tenth and more of a randomly drawn weight."""
+FALLEN = 1e-2
+"""Median of the learning rate over its largest: a schedule that spends most of the run below a hundredth of it, before
+the loss has improved, ends the training where it began."""
 SMALL_ADAPTIVE = 3e-5
 """Adam's usual rate is 1e-3, 1e-5 where a trained model is tuned further (Devlin et al. 2019 use 2e-5 to 5e-5)."""
 SMALL = 1e-3
@@ -88,9 +91,9 @@ def check(record: Record) -> Iterator[Finding]:
         return
     ratio, gradient = _typical(record)
     steps = harm.trend.count
-    if math.isnan(ratio) or ratio * steps > MOVED or gradient < VANISHED * abs(harm.trend.first):
+    fell = bool(rates) and usual < FALLEN * max(rates)
+    if math.isnan(ratio) or gradient < VANISHED * abs(harm.trend.first) or (ratio * steps > MOVED and not fell):
         return
-    fell = bool(rates) and usual < 1e-2 * max(rates)
     where = _scheduler(record, used) if fell else used.where
     what = f"falls to {number(usual)} within the run" if fell else f"is {number(usual)}"
     yield RULE.finding(

@@ -148,7 +148,8 @@ def _finding(record: Record, used: Optimizer, terms: _Terms, product: float, wor
     return RULE.finding(
         terms.where,
         f"Gradients are summed {terms.how} and not averaged: the learning rate of {rate} times the curvature is "
-        f"{number(product)}, where {number(used.edge)} is the edge and the mean would have {number(product / terms.count)}, "
+        f"{number(product)}, where {number(used.edge)} is the edge and the mean would have "
+        f"{number(product / terms.count)}, "
         f"{words}.",
         step=record.gradient_steps()[0] if record.gradient_steps() else 0,
         evidence=[

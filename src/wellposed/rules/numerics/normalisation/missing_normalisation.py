@@ -73,6 +73,7 @@ from wellposed.findings import Evidence, Finding, Fix, Location, Rule, Series
 from wellposed.record import Operation, Record
 from wellposed.rules.numerics.harm import Harm, harm_of
 from wellposed.rules.numerics.initialisation.starts import LARGE, SMALL, Start, start_of
+from wellposed.rules.numerics.places import line_to_change
 from wellposed.rules.numerics.trends import Fit, log_linear
 from wellposed.rules.numerics.wording import number
 from wellposed.rules.tracing import location
@@ -118,7 +119,7 @@ def _finding(record: Record, start: Start, fit: Fit, signal: list[float], harm: 
     measured = signal[-1] / signal[0]
     grows = measured > 1
     found = steepest_line(record, start) if grows else None
-    where = found[0] if found is not None else _first_layer(start)
+    where = residual_line(record, start) or (found[0] if found is not None else _first_layer(start))
     backward = _backward(record, start)
     verb = "grow" if grows else "shrink"
     evidence = [
@@ -149,11 +150,23 @@ def _finding(record: Record, start: Start, fit: Fit, signal: list[float], harm: 
     )
 
 
+def residual_line(record: Record, start: Start) -> Location | None:
+    """The line that adds branches to the stream, block after block; None for a model without such."""
+    places: dict[int, list[Operation]] = defaultdict(list)
+    for operation in record.operations("add", step=start.step, phase="forward"):
+        two = len(operation.inputs) == 2 and operation.inputs[0].shape == operation.inputs[1].shape
+        computed = two and all(each.producer and not each.label for each in operation.inputs)
+        if computed and operation.site is not None and not operation.call and len(operation.inputs[0].shape) >= 2:
+            places[operation.site.id].append(operation)
+    most = max(places.values(), key=len, default=[])
+    return location(most[0]) if len(most) >= FEWEST_BLOCKS else None
+
+
 def steepest_line(record: Record, start: Start) -> tuple[Location, float] | None:
     """The line of the forward pass on which values grow most in all, and by how much; None where they grow inside
     modules that the user only put together."""
-    growth: dict[tuple[str, int], float] = defaultdict(float)
-    some: dict[tuple[str, int], Operation] = {}
+    growth: dict[tuple[str | None, int | None], float] = defaultdict(float)
+    some: dict[tuple[str | None, int | None], Location] = {}
     for operation in record.operations(step=start.step, phase="forward"):
         site, output = operation.site, operation.output
         if site is None or operation.is_view or output is None or output.statistics is None or operation.call:
@@ -161,16 +174,13 @@ def steepest_line(record: Record, start: Start) -> tuple[Location, float] | None
         largest = max((each.statistics.root_mean_square for each in operation.inputs if each.statistics), default=0.0)
         made = output.statistics.root_mean_square
         if largest > 0 and made > 0 and math.isfinite(made):
-            line = site.file, site.line
-            growth[line] += math.log(made / largest)
-            some.setdefault(line, operation)
+            where = line_to_change(record, operation)
+            growth[where.file, where.line] += math.log(made / largest)
+            some.setdefault((where.file, where.line), where)
     if not growth:
         return None
     line = max(growth, key=lambda each: growth[each])
-    here = location(some[line])
-    # A line that merely calls the whole model is no line to change.
-    made_by_library = here.library is not None and "torch/nn/modules" in here.library
-    return (here, math.exp(min(growth[line], 700.0))) if growth[line] > 0 and not made_by_library else None
+    return (some[line], math.exp(min(growth[line], 700.0))) if growth[line] > 0 else None
 
 
 def _first_layer(start: Start) -> Location:

@@ -70,6 +70,8 @@ GROWN = 30.0
 """Rms of the sum over that of its terms."""
 SIZE = 20.0
 """Rms of the sum itself: far from the unit scale that layers are made for."""
+UNIT = 2.0
+"""Standard deviation of scores beyond which they are not at unit scale."""
 ONE_HOT = 0.5
 """What `saturated_share` says of a softmax that is nearly one-hot."""
 _PRODUCTS = ("bmm", "baddbmm", "mm")
@@ -117,9 +119,9 @@ def _one_hot(record: Record, operation: Operation) -> Operation | None:
         if use.base == "_softmax" and saturated_share(use) > ONE_HOT:
             scaled = use.inputs[0].statistics if use.inputs else None
             unscaled = operation.output.statistics if operation.output else None
-            if scaled is None or unscaled is None:
+            if scaled is None or unscaled is None or not unscaled.standard_deviation > UNIT:
                 return None
-            return use if scaled.standard_deviation > 0.7 * unscaled.standard_deviation else None
+            return use if 0.7 < scaled.standard_deviation / unscaled.standard_deviation < 1.4 else None
     return None
 
 
@@ -149,8 +151,10 @@ def _of_scores(operation: Operation, softmax: Operation, harm: Harm) -> Finding:
     deviation = softmax.inputs[0].statistics.standard_deviation if softmax.inputs[0].statistics else 0.0
     return RULE.finding(
         location(operation),
-        f"The scores are dot products of width {width} that nobody divided by sqrt({width}) = {number(width**0.5)}: their "
-        f"standard deviation is {number(deviation)}, the softmax over them is one-hot and passes no gradient, {harm.words}.",
+        f"The scores are dot products of width {width} that nobody divided by sqrt({width}) = {number(width**0.5)}: "
+        f"their "
+        f"standard deviation is {number(deviation)}, the softmax over them is one-hot and passes no gradient, "
+        f"{harm.words}.",
         step=operation.step,
         evidence=[
             Evidence("standard deviation of the scores", deviation, "", 1.0),

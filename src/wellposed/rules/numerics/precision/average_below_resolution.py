@@ -7,8 +7,8 @@ moments of an optimizer) whose share of new values per step is below what the dt
 
 ## Why it matters
 bfloat16 holds eight bits: next to 1 it knows 1.0078 and nothing between. An average that should move by 0.1 % of the
-difference rounds back to where it was, at every step. It stops at a distance of about spacing / (2 w) of its own size, or
-never moves at all: Adam's second moment with β2 = 0.999 keeps the largest gradients it ever saw.
+difference rounds back to where it was, at every step. It stops at a distance of about spacing / (2 w) of its own size,
+or never moves at all: Adam's second moment with β2 = 0.999 keeps the largest gradients it ever saw.
 
 ## A program that shows it
 ```python
@@ -54,8 +54,8 @@ RULE = Rule(
 )
 
 STALLED = 0.25
-"""spacing / (2 w): the relative distance at which the average stops following. Round to nearest drops what is below half
-a spacing (IEEE 754)."""
+"""spacing / (2 w): the relative distance at which the average stops following. Round to nearest drops what is below
+half a spacing (IEEE 754)."""
 _LOW = ("float16", "bfloat16")
 
 
@@ -74,7 +74,8 @@ def _finding(average: Average, distance: float) -> Finding:
     spacing = FORMATS[average.dtype].epsilon
     return RULE.finding(
         average.where,
-        f"An average in {average.dtype} takes in {number(average.share)} of the new values at each step, where the dtype "
+        f"An average in {average.dtype} takes in {number(average.share)} of the new values at each step, where the "
+        f"dtype "
         f"resolves {number(spacing)} of a value: it stops {number(min(1.0, distance))} of its size away from what it "
         "should follow.",
         step=average.step,

@@ -5,9 +5,9 @@ Weights in float16 or bfloat16 most of whose elements an update left exactly as 
 at most of the measured steps; or a sum in such a dtype that adds less than a quarter of a spacing to what it adds to.
 
 ## Why it matters
-Next to 1, bfloat16 holds 1.0078 and nothing between. An update below half of that, a 256th of the weight, rounds back to
-the old value. A usual update is a thousandth of the weights: all of it is lost, at every step, and the model stays where
-it is while the gradients say otherwise.
+Next to 1, bfloat16 holds 1.0078 and nothing between. An update below half of that, a 256th of the weight, rounds back
+to the old value. A usual update is a thousandth of the weights: all of it is lost, at every step, and the model stays
+where it is while the gradients say otherwise.
 
 ## A program that shows it
 ```python
@@ -155,7 +155,8 @@ def _sums(record: Record) -> Iterator[Finding]:
         dtype = operation.inputs[0].dtype
         yield RULE.finding(
             location(operation),
-            f"This sum in {dtype} adds values of up to {number(_size(operation))} to values of {number(to.smallest_nonzero)} and "
+            f"This sum in {dtype} adds values of up to {number(_size(operation))} to values of "
+            f"{number(to.smallest_nonzero)} and "
             f"more: {dtype} resolves {number(format_of(dtype).epsilon)} of a value, so that nothing changes.",
             step=operation.step,
             evidence=[

@@ -1,8 +1,9 @@
 """A loss that does not improve.
 
 ## What it sees
-A loss whose late median lies less than 5 % below its early median, over a run of thirty steps and more. By itself that is
-advice and no fault: a run may start at its noise floor. Where a root explains it, it is the end of that root's story.
+A loss whose late median lies less than 5 % below its early median, over a run of thirty steps and more. By itself that
+is advice and no fault: a run may start at its noise floor. Where a root explains it, it is the end of that root's
+story.
 
 ## Why it matters
 A loss that stays where guessing would put it (ln C for C classes, the variance of the targets for a squared error) says
@@ -14,11 +15,11 @@ import torch
 
 torch.manual_seed(0)
 model = torch.nn.Linear(4, 1)
-optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+x = torch.randn(64, 4)
+y = x[:, :1] * x[:, 1:2]
 for step in range(60):
-    x = torch.randn(64, 4)
-    y = torch.randn(64, 1)
-    loss = (model(x).detach() * 0 + model.bias - y).square().mean()
+    loss = (model(x).detach() * 0 + model.bias - y + y.mean() - model.bias.detach()).square().mean()
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -76,7 +77,8 @@ def check(record: Record) -> Iterator[Finding]:
     at_chance = chance is not None and abs(trend.late - chance.loss) < AT_CHANCE * chance.loss
     guess = f", the loss of a guess among {chance.classes} classes" if at_chance and chance is not None else ""
     steps = [step for step in record.steps() if step.loss is not None]
-    operation = next((found for step in steps if step.loss_operation and (found := record.operation(step.loss_operation))), None)
+    known = (record.operation(step.loss_operation) for step in steps if step.loss_operation)
+    operation = next((each for each in known if each is not None), None)
     if operation is None:
         return
     evidence = [
