@@ -11,6 +11,8 @@ from wellposed.diagnosis.ties import led_from
 from wellposed.findings import SEVERITIES, Finding, all_rules
 from wellposed.record import Record, RecordError
 
+LONGEST_CHAIN = 6
+"""Links of a chain that are put in order; a story has fewer."""
 _PHASES = ("forward", "backward", "optimizer", None)
 
 
@@ -54,15 +56,16 @@ def rank(findings: Iterable[Finding], record: Record | None = None) -> list[Find
     consequences = [each for each in others if each not in mild]
     followed = [each for each in advice if _follows(each, roots)]
     advice = [each for each in advice if each not in followed]
-    consequences = sorted([*later, *consequences, *followed], key=_chain_time)
+    consequences = _in_order_of_the_chain([*later, *consequences, *followed])
     told_lines = {(each.where.file, each.where.line) for each in [*roots, *consequences] if each.where.line is not None}
     advice = [each for each in advice if (each.where.file, each.where.line) not in told_lines]
     ordered = [*roots, *consequences, *advice]
     ids = {each: number for number, each in enumerate(ordered, 1)}
     told = [replace(each, id=ids[each]) for each in [*roots, *advice]]
     for each in consequences:
-        causes = nearest([other for other in [*roots, *consequences] if explains(other, each)])
-        if not causes and record is not None:
+        known = () if each.rule in SYMPTOMS else [*roots, *consequences]
+        causes = nearest([other for other in known if explains(other, each)])
+        if not causes and record is not None and each.rule not in SYMPTOMS:
             causes = list(led_from(record, each, roots))
         causes = causes or _last_link(each, roots, consequences)
         tied = tuple(ids[cause] for cause in causes)
@@ -84,18 +87,23 @@ def _follows(advice: Finding, roots: list[Finding]) -> bool:
 
 def _last_link(symptom: Finding, roots: list[Finding], consequences: list[Finding]) -> list[Finding]:
     """Where nothing else ties it: a symptom follows from the end of the first root's chain, all else from the root."""
-    if symptom.rule not in SYMPTOMS:
-        return roots[:1]
     chain = roots[:1]
-    for each in consequences:
-        if each.rule not in SYMPTOMS and each.severity == "error" and chain and explains(chain[-1], each):
-            chain.append(each)
+    if symptom.rule in SYMPTOMS:
+        for each in consequences:
+            if each.rule not in SYMPTOMS and each.role != "advice" and chain and explains(chain[-1], each):
+                chain.append(each)
     return chain[-1:]
 
 
-def _chain_time(finding: Finding) -> tuple[int, float, int, int]:
-    """Symptoms are what is seen at the end."""
-    return (int(finding.rule in SYMPTOMS), *_time(finding))
+def _in_order_of_the_chain(consequences: list[Finding]) -> list[Finding]:
+    """In order of time; within a step, what explains another before it; symptoms, which are seen at the end, last."""
+    ordered = sorted(consequences, key=_time)
+    before = explained_by(ordered)
+    links = dict.fromkeys(ordered, 0)
+    for _ in range(LONGEST_CHAIN):
+        for position, each in enumerate(ordered):
+            links[each] = max((links[cause] + 1 for cause in before[position]), default=0)
+    return sorted(ordered, key=lambda each: (each.rule in SYMPTOMS, _time(each)[0], links[each], _time(each)))
 
 
 def _most_specific(findings: Iterable[Finding]) -> list[Finding]:

@@ -49,6 +49,8 @@ from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
 from wellposed.record import Record
+from wellposed.rules.numerics.chance import chance_of
+from wellposed.rules.numerics.data.unscaled_target import comparisons
 from wellposed.rules.numerics.harm import harm_of
 from wellposed.rules.numerics.learning_rate.optimizers import Optimizer, optimizer_of
 from wellposed.rules.numerics.trends import median
@@ -72,6 +74,8 @@ SMALL_ADAPTIVE = 3e-5
 """Adam's usual rate is 1e-3, 1e-5 where a trained model is tuned further (Devlin et al. 2019 use 2e-5 to 5e-5)."""
 SMALL = 1e-3
 """Of plain gradient descent, whose usual rates lie between 0.01 and 1."""
+GOOD = 0.5
+"""First loss over that of a guess (for a squared error, the variance of the targets)."""
 VANISHED = 1e-8
 """A gradient below this per unit of loss is not the learning rate's fault."""
 _SCHEDULERS = (
@@ -91,6 +95,8 @@ def check(record: Record) -> Iterator[Finding]:
         return
     ratio, gradient = _typical(record)
     steps = harm.trend.count
+    if _already_good(record, harm.trend.first):
+        return
     fell = bool(rates) and usual < FALLEN * max(rates)
     if math.isnan(ratio) or gradient < VANISHED * abs(harm.trend.first) or (ratio * steps > MOVED and not fell):
         return
@@ -111,7 +117,19 @@ def check(record: Record) -> Iterator[Finding]:
             Fix("a larger learning rate", f"lr={_suggested(used, usual, ratio):.0e}"),
             Fix("step an epoch's scheduler once an epoch", "scheduler.step()  # after the loop over batches"),
         ],
+        confidence="likely",
+        settled_by="The same run with ten times the learning rate.",
     )
+
+
+def _already_good(record: Record, first: float) -> bool:
+    """Whether the model was trained before: small steps are what its tuning asks for."""
+    chance = chance_of(record)
+    if chance is not None:
+        return first < GOOD * chance.loss
+    compared = next(comparisons(record, record.gradient_steps()[0]), None)
+    values = compared[2].statistics if compared is not None else None
+    return values is not None and first < GOOD * values.standard_deviation**2
 
 
 def _typical(record: Record) -> tuple[float, float]:

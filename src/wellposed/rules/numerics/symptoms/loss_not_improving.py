@@ -73,6 +73,8 @@ def check(record: Record) -> Iterator[Finding]:
     trend = loss_trend(record)
     if trend is None or trend.count < FEWEST or not trend.flat or not math.isfinite(trend.late):
         return
+    if len(record.events("optimizer")) > 1:
+        return  # players against each other, or one model after another: their losses are no one course
     chance = chance_of(record)
     at_chance = chance is not None and abs(trend.late - chance.loss) < AT_CHANCE * chance.loss
     guess = f", the loss of a guess among {chance.classes} classes" if at_chance and chance is not None else ""
