@@ -27,6 +27,7 @@ SELECTING = frozenset(
 )  # fmt: skip
 """Operators that choose among values: an infinity that ends in one was put aside on purpose."""
 
+COMPARING = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
 RANKING = frozenset({"argmin", "argmax", "topk", "sort"})
 """Operators that rank values: a NaN comes out on top, and what is chosen by it is finite and wrong."""
 
@@ -150,6 +151,8 @@ def _judge(
         if consumer.base in OBSERVING or (kind == "nan" and consumer.base in RANKING and not trains):
             kept = True
         elif not made_nonfinite(consumer) and consumer.outputs and consumer.phase == operation.phase:
+            if kind == "nan" and consumer.base in COMPARING and not _with_itself(consumer):
+                continue  # a comparison with NaN is False, and chooses nothing
             if consumer.base in SELECTING:
                 put_aside = put_aside or consumer
             elif consumer.base not in SQUASHING or _positive(operation):
@@ -180,6 +183,12 @@ def _judge(
         put_aside_by=put_aside, absorbed_by=absorbed, kept=kept, matters=matters,
         sources=_sources(record, operation, suspects),
     )  # fmt: skip
+
+
+def _with_itself(comparison: Operation) -> bool:
+    """``x != x`` asks for NaN."""
+    producers = [each.producer for each in comparison.inputs]
+    return len(producers) == 2 and producers[0] is not None and producers[0] == producers[1]
 
 
 def _positive(operation: Operation) -> bool:

@@ -41,6 +41,14 @@ FORMATS: Final[dict[str, Format]] = {
 }
 
 
+def spacing_at(value: float, dtype: str) -> float:
+    """Distance of a number of this magnitude to the next larger one in the dtype (one ulp)."""
+    held = format_of(dtype)
+    if not 0 < abs(value) < math.inf:
+        return held.smallest_subnormal
+    return max(held.epsilon * 2.0 ** math.floor(math.log2(abs(value))), held.smallest_subnormal)
+
+
 def format_of(dtype: str) -> Format:
     """The limits of `dtype`; those of float32 for dtypes that are no floating-point format (integers promote to it)."""
     return FORMATS.get(dtype, FORMATS["float32"])

@@ -80,6 +80,8 @@ GROWN = 1e4
 passes grow like their number, and a loop of some hundred passes must not be blamed for that."""
 ASTRONOMICAL = 1e4
 """A loss this large beside a state that grew this much is the growth's own (TheDeepChecker's limit for gradients)."""
+BEYOND = 1e6
+"""A loss this large beside a gradient that grows with the same passes is the same growth."""
 STEADY = 0.8
 """R² of the logarithms: below, the chain jumps, and no factor per pass describes it."""
 OVERTHROWN = 1.0
@@ -134,6 +136,8 @@ def _harm(record: Record, chain: Chain, step: Step, trend: LossTrend | None) -> 
         return ""
     if chain.phase == "forward" and step.loss is not None and growth >= ASTRONOMICAL:
         return f"and the loss is {number(step.loss)}" if abs(step.loss) >= ASTRONOMICAL else ""
+    if chain.phase == "backward" and step.loss is not None and abs(step.loss) >= BEYOND:
+        return f"and the loss is {number(step.loss)}"
     update = worst_update(record, step.id)
     worse = trend.ruined or trend.late > 2.0 * max(abs(trend.first), trend.lowest)
     if chain.phase == "backward" and worse and update is not None and update >= OVERTHROWN:

@@ -90,7 +90,8 @@ def check(record: Record) -> Iterator[Finding]:
     after = [step.loss for step in steps if step.id > spike.id and step.loss is not None]
     usual, later = median(before[-FIRST:]), median(after[-max(5, len(after) // 5) :])
     first = before[0] if before else usual
-    lasting = len(after) >= 5 and later > max(LASTING * abs(usual), usual + GIVEN_BACK * (first - usual))
+    one_course = len(record.events("optimizer")) < 2  # players against each other have no usual loss to come back to
+    lasting = one_course and len(after) >= 5 and later > max(LASTING * abs(usual), usual + GIVEN_BACK * (first - usual))
     yield RULE.finding(
         _place(record, spike),
         f"The gradient's norm jumps to {number(spike.gradient_norm)} at step {spike.id}, "

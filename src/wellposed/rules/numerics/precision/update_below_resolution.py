@@ -2,7 +2,7 @@
 
 ## What it sees
 Weights in float16 or bfloat16 most of whose elements an update left exactly as they were, although they had a gradient,
-at most of the measured steps; or a sum in such a dtype that adds less than a quarter of a spacing to what it adds to.
+at most of the measured steps; or a sum in such a dtype that adds half a spacing or less to what it adds to.
 
 ## Why it matters
 Next to 1, bfloat16 holds 1.0078 and nothing between. An update below half of that, a 256th of the weight, rounds back
@@ -45,12 +45,14 @@ for step in range(20):
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
-from wellposed.record import Operation, Parameter, Record
-from wellposed.rules.numerics.learning_rate.optimizers import optimizer_of
-from wellposed.rules.numerics.limits import FORMATS, format_of
+from wellposed.record import Operation, Parameter, ParameterStep, Record
+from wellposed.rules.numerics.learning_rate.optimizers import Optimizer, optimizer_of
+from wellposed.rules.numerics.limits import FORMATS, format_of, spacing_at
+from wellposed.rules.numerics.places import place_of_start
 from wellposed.rules.numerics.trends import loss_trend, median
 from wellposed.rules.numerics.wording import number
 from wellposed.rules.sources import lines_calling, lines_casting, place_of
@@ -65,8 +67,7 @@ RULE = Rule(
 
 LOST = 0.5
 """Share of the elements with a gradient that an update leaves as they were, median over weights and steps."""
-BELOW = 0.25
-"""Of a spacing: what is added is dropped for (nearly) all elements, whatever the rounding."""
+VANISHED = 1e-3
 FEWEST = 3
 """Times that a sum is seen to lose what it adds."""
 _LOW = ("float16", "bfloat16")
@@ -80,7 +81,54 @@ def check(record: Record) -> Iterator[Finding]:
         if found is not None:
             yield found
             return
+    yield from _too_fine(record)
     yield from _sums(record)
+
+
+def _too_fine(record: Record) -> Iterator[Finding]:
+    """A parameter so large that even float32 cannot hold it and its update: a date of 2,458,355 days moves by 0.25."""
+    used = optimizer_of(record)
+    if used is None or not used.rate:
+        return
+    for parameter in record.parameters():
+        rows = [row for row in record.parameter_steps(parameter=parameter.id) if row.unchanged is not None]
+        held = FORMATS.get(parameter.dtype)
+        if (
+            held is None
+            or parameter.dtype in _LOW
+            or len(rows) < 2 * FEWEST
+            or any(row.unchanged != 1.0 for row in rows)
+        ):
+            continue
+        expected = max(_expected(row, used) for row in rows)
+        spacing = held.epsilon * (rows[0].weight_rms or 0.0)
+        if 0 < expected < spacing / 2:
+            yield RULE.finding(
+                place_of_start(record, parameter) or Location(),
+                f"{parameter.name} never moves: its values of {number(rows[0].weight_rms)} have a spacing of "
+                f"{number(spacing)} in {parameter.dtype}, and an update is {number(expected)}.",
+                step=rows[0].step,
+                evidence=[
+                    Evidence("update that was asked for, at most", expected, "", spacing / 2),
+                    Evidence(f"spacing of {parameter.dtype} at this size", spacing),
+                    Evidence("measured steps at which nothing changed", len(rows), f"of {len(rows)}"),
+                ],
+                fixes=[
+                    Fix("keep the offset apart", "t = t0_fixed + self.delta  # delta = nn.Parameter(torch.zeros(()))"),
+                    Fix("a wider dtype", "nn.Parameter(torch.tensor(t0, dtype=torch.float64))"),
+                ],
+            )
+            return
+
+
+def _expected(row: ParameterStep, used: Optimizer) -> float:
+    """The size of an update: an adaptive optimizer's is its rate, any other's the rate times the gradient; 0 where that
+    is small because the gradient has vanished, which is another fault."""
+    if used.rate is None or row.gradient is None:
+        return 0.0
+    if used.adaptive:
+        return used.rate
+    return used.rate * row.gradient.root_mean_square if row.gradient.root_mean_square > VANISHED else 0.0
 
 
 def _weights(record: Record, low: dict[int, Parameter]) -> Finding | None:
@@ -150,8 +198,8 @@ def _sums(record: Record) -> Iterator[Finding]:
         if key in kept or len(operations) < FEWEST:
             continue
         operation = next(first_at_each_place(operations))
-        added, to = operation.inputs[1].statistics, operation.inputs[0].statistics
-        assert added is not None and to is not None
+        to = operation.inputs[0].statistics
+        assert to is not None
         dtype = operation.inputs[0].dtype
         yield RULE.finding(
             location(operation),
@@ -164,7 +212,7 @@ def _sums(record: Record) -> Iterator[Finding]:
                     "largest value that is added",
                     _size(operation),
                     "",
-                    BELOW * format_of(dtype).epsilon * to.smallest_nonzero,
+                    spacing_at(to.smallest_nonzero, dtype) / 2,
                 ),
                 Evidence("smallest value that it is added to", to.smallest_nonzero),
                 Evidence("times it was seen here", len(operations)),
@@ -177,18 +225,20 @@ def _sums(record: Record) -> Iterator[Finding]:
 def _loses(operation: Operation, dtype: str) -> bool | None:
     """Whether nothing that is added can change anything; None where that is unknown, or nothing is added."""
     in_place = operation.operator.split(".")[1].endswith("_")
-    if not in_place or operation.base not in ("add", "sub") or len(operation.inputs) < 2:
+    if not in_place or operation.base not in ("add", "sub") or not operation.inputs:
         return None
-    to, added = operation.inputs[0].statistics, operation.inputs[1].statistics
-    if to is None or added is None or to.nonfinite or added.nonfinite or not added.largest_magnitude > 0:
+    to, size = operation.inputs[0].statistics, _size(operation)
+    if to is None or to.nonfinite or not 0 < size < math.inf or operation.inputs[0].dtype != dtype:
         return None
-    if operation.inputs[0].dtype != dtype or to.zero == to.count:
-        return None
-    return to.zero == 0 and _size(operation) < BELOW * format_of(dtype).epsilon * to.smallest_nonzero
+    # Round to nearest, ties to even, drops half a spacing from a sum that was even before, as it is after the first.
+    return to.zero == 0 and size <= spacing_at(to.smallest_nonzero, dtype) / 2
 
 
 def _size(operation: Operation) -> float:
-    added = operation.inputs[1].statistics
+    added = operation.inputs[1].statistics if len(operation.inputs) > 1 else None
+    given = operation.arguments.get("other")
+    if len(operation.inputs) == 1 and isinstance(given, (int, float)):
+        return abs(float(given))
     alpha = operation.arguments.get("alpha", 1)
     factor = abs(float(alpha)) if isinstance(alpha, (int, float)) else 1.0
     return factor * added.largest_magnitude if added is not None else 0.0
