@@ -142,3 +142,51 @@ def test_exponents_are_those_of_the_gradient(tmp_path):
     counts = {found.lowest + index: count for index, count in enumerate(found.counts) if count}
     assert (counts, found.zero) == ({-30: 1, -2: 1, 0: 2}, 1)
     assert sum(found.counts) == 4
+
+
+def test_each_step_of_an_update_written_on_data_is_a_step(tmp_path):
+    program = """
+    import torch
+    w, b = torch.rand(8, 4, requires_grad=True), torch.zeros(4, requires_grad=True)
+    x, y = torch.rand(64, 8), torch.rand(64, 4)
+    for step in range(12):
+        rows = torch.randperm(64)[:16]
+        loss = (x[rows] @ w + b - y[rows]).square().mean()
+        loss.backward()
+        for p in (w, b):
+            p.data -= 0.1 * p.grad
+            p.grad.zero_()
+    """
+    ran = run_program(program, tmp_path)
+    assert len([step for step in ran.record.steps() if step.loss is not None]) == 12
+    assert all(each.update_ratio and each.unchanged == 0.0 for each in ran.record.parameter_steps(step=1))
+
+
+def test_memory_of_a_freed_gradient_is_no_update(tmp_path):
+    program = """
+    import torch
+    w, b = torch.rand(8, 8, requires_grad=True), torch.zeros(8, requires_grad=True)
+    x = torch.rand(8, 8)
+    for step in range(12):
+        loss = torch.addmm(b, torch.relu(x[torch.randperm(8)] @ w), w).square().mean()
+        gradients = torch.autograd.grad(loss, [w, b])
+        with torch.no_grad():
+            for p, g in zip([w, b], gradients):
+                p -= 0.1 * g
+    """
+    ran = run_program(program, tmp_path)
+    assert not ran.record.events("recorder-failed")
+    assert len([step for step in ran.record.steps() if step.loss is not None]) == 12
+
+
+def test_weights_of_a_program_without_modules_are_known_in_its_first_pass(tmp_path):
+    program = """
+    import torch
+    w = torch.rand(8, 4).requires_grad_()
+    (torch.rand(16, 8) @ w).square().mean().backward()
+    """
+    ran = run_program(program, tmp_path)
+    (product,) = ran.record.operations("mm", phase="forward")
+    assert [each.label for each in product.inputs][1] == "parameter 1"
+    made = ran.record.operation(product.inputs[1].producer)
+    assert made is not None and made.base == "rand"

@@ -120,13 +120,14 @@ class Recorder(TorchDispatchMode):
         if not self.updated:
             return False
         asked = func is torch.ops.aten.detach.default  # ``w.data``, of a weight that requires a gradient
-        tensors = (each for each in args if type(each) in (torch.Tensor, torch.nn.Parameter))
-        return any((asked or not each.requires_grad) and address_of(each) in self.updated for each in tensors)
+        tensors = [each for each in args if type(each) in (torch.Tensor, torch.nn.Parameter)]
+        if not asked and any(each.requires_grad for each in tensors):
+            return False  # also where a gradient's memory, freed since, was given to another tensor
+        return any(address_of(each) in self.updated for each in tensors)
 
     def _tell_leaves(self, args: tuple[Any, ...]) -> None:
-        assert self.on_leaf is not None
         for each in args:
-            if isinstance(each, torch.Tensor) and each.requires_grad and each.is_leaf:
+            if isinstance(each, torch.Tensor) and each.requires_grad and each.is_leaf and self.on_leaf is not None:
                 self.on_leaf(each)
 
 

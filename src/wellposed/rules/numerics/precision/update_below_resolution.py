@@ -185,17 +185,17 @@ def _where_cast(record: Record, parameter: Parameter) -> Location | None:
 def _sums(record: Record) -> Iterator[Finding]:
     """In-place sums that lose all they add."""
     lost: dict[tuple[int | None, str], list[Operation]] = {}
-    kept: set[tuple[int | None, str]] = set()
+    last: dict[tuple[int | None, str], bool] = {}
     for dtype in _LOW:
         for operation in record.operations(*_SUMS, dtype=dtype):
             key = (operation.site.id if operation.site else None, operation.operator)
             verdict = _loses(operation, dtype)
+            if verdict is not None:
+                last[key] = verdict
             if verdict:
                 lost.setdefault(key, []).append(operation)
-            elif verdict is False:
-                kept.add(key)
     for key, operations in lost.items():
-        if key in kept or len(operations) < FEWEST:
+        if not last[key] or len(operations) < FEWEST:  # a counter works until it is too large
             continue
         operation = next(first_at_each_place(operations))
         to = operation.inputs[0].statistics
