@@ -89,7 +89,7 @@ def test_healthy_updates_are_told_as_such(broken, tmp_path):
 def test_outputs_of_modules_alone_are_drawn_as_well(tmp_path):
     with RecordBuilder(tmp_path / "a.wellposed") as record:
         record.step(0, "modules")
-        record.writer.add("module", [(1, "Net.a", None), (2, "Net.b", None)])
+        record.writer.add("module", [(1, "Net.a", None, None), (2, "Net.b", None, None)])
         record.writer.add("module_step", [(0, 1, *columns(statistics(rms=2.0))), (0, 2, *columns(statistics(nan=1)))])
 
     found = activation_map(Record(tmp_path / "a.wellposed"))

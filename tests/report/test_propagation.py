@@ -119,7 +119,7 @@ def test_gradients_follow_the_order_of_execution(tmp_path):
 def test_outputs_of_modules_alone_are_enough(tmp_path):
     with RecordBuilder(tmp_path / "a.wellposed") as record:
         record.step(0, "modules")
-        record.writer.add("module", [(n, f"Net.{n}", None) for n in range(4)])
+        record.writer.add("module", [(n, f"Net.{n}", None, None) for n in range(4)])
         record.writer.add("module_step", [(0, n, *columns(statistics(rms=4.0**n))) for n in range(4)])
     (there,) = propagation(Record(tmp_path / "a.wellposed"))
 

@@ -2,7 +2,8 @@
 
 ## What it sees
 A cross entropy that takes logits (it holds the sigmoid or the softmax itself) and is given what has already been
-through one. It is a root where the loss is harmed or stays near that of a guess, and advice elsewhere.
+through one. It is a root where the loss is harmed or stays near that of a guess; elsewhere
+`probability-loss` advises against it.
 
 ## Why it matters
 The second sigmoid of a number between 0 and 1 lies between 0.5 and 0.73: no answer can be better than a shrug, the loss
@@ -54,7 +55,7 @@ from wellposed.rules.numerics.chance import chance_of
 from wellposed.rules.numerics.harm import harm_of
 from wellposed.rules.numerics.layers import producing_layer
 from wellposed.rules.numerics.places import place_of_activation
-from wellposed.rules.numerics.trends import loss_trend
+from wellposed.rules.numerics.trends import FEWEST_LOSSES, loss_trend
 from wellposed.rules.numerics.wording import number
 from wellposed.rules.tracing import SAME_VALUES, line_of, origin
 
@@ -65,7 +66,7 @@ RULE = Rule(
     summary="a loss that takes logits is given probabilities",
 )
 
-NEAR_CHANCE = 0.7
+NEAR_CHANCE = 0.6
 """Late loss over that of a guess: a model that learns comes well below."""
 _LOSSES = ("binary_cross_entropy_with_logits", "_log_softmax")
 _ACTIVATIONS = ("sigmoid", "_softmax")
@@ -74,7 +75,7 @@ _THROUGH = SAME_VALUES | {"squeeze", "unsqueeze", "view", "reshape", "transpose"
 
 def check(record: Record) -> Iterator[Finding]:
     trend, steps = loss_trend(record), record.gradient_steps()
-    if trend is None or not steps:
+    if trend is None or not steps or trend.count < FEWEST_LOSSES:
         return
     for operation in record.operations(*_LOSSES, step=steps[0], phase="forward"):
         before = origin(record, operation.inputs[0], _THROUGH) if operation.inputs else None
@@ -82,8 +83,8 @@ def check(record: Record) -> Iterator[Finding]:
             continue
         chance = chance_of(record)
         rests = chance is not None and trend.late > NEAR_CHANCE * chance.loss
-        harm = harm_of(record)
-        yield _finding(record, operation, before, is_root=rests or harm is not None)
+        if rests or harm_of(record) is not None:
+            yield _finding(record, operation, before)
         return
 
 
@@ -93,7 +94,7 @@ def _is_loss(record: Record, operation: Operation) -> bool:
     return any(use.base.startswith("nll_loss") for use in record.consumers(operation.id))
 
 
-def _finding(record: Record, operation: Operation, before: Operation, *, is_root: bool) -> Finding:
+def _finding(record: Record, operation: Operation, before: Operation) -> Finding:
     trend = loss_trend(record)
     assert trend is not None
     name = before.base.strip("_")
@@ -101,8 +102,6 @@ def _finding(record: Record, operation: Operation, before: Operation, *, is_root
         place_of_activation(record, before, producing_layer(record, before)),
         f"The loss takes logits and is given what a {name} made: it is applied twice, and the loss goes from "
         f"{number(trend.first)} to {number(trend.late)}.",
-        severity="error" if is_root else "note",
-        role="root" if is_root else "advice",
         step=operation.step,
         evidence=[
             Evidence("the loss", line_of(record, operation) or operation.base),
