@@ -54,6 +54,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
 from wellposed.record import Operation, Record
@@ -79,7 +80,7 @@ PASSED_ON = 0.1
 activation is what takes the gradient away."""
 PASSED_ON_BY_SOFTMAX = 0.3
 """A flat softmax over n classes passes 1/n at most."""
-NEARLY_ALL = 0.9
+NEARLY_ALL = 0.8
 ONE_HOT = 0.8
 """1 / (n · rms²), the effective number of classes of a softmax, minus 1, below which nearly every row holds one
 class."""
@@ -91,16 +92,21 @@ def check(record: Record) -> Iterator[Finding]:
     steps = full_steps(record, most=6)
     if len(steps) < 2 or loss_trend(record) is None:
         return
+    mild: Finding | None = None  # flat for most of its inputs, yet what is left of the gradient passes
     for seen in _at_each_place(record, steps).values():
         first = seen[min(seen)]
         if not _stays_saturated(seen, steps) or (harm is None and not _cripples(record, seen)):
             continue
         left = _passed_on(record, first)
         limit = PASSED_ON if first.base != "_softmax" else PASSED_ON_BY_SOFTMAX
+        words = harm.words if harm is not None else "and the layers before it do not learn"
         if left is not None and left < limit:
-            words = harm.words if harm is not None else "and the layers before it do not learn"
             yield _finding(record, first, left, words)
             return
+        if left is not None and mild is None:
+            mild = replace(_finding(record, first, left, words), severity="note", role="advice")
+    if mild is not None:
+        yield mild
 
 
 def _cripples(record: Record, seen: dict[int, Operation]) -> bool:

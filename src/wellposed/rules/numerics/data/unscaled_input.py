@@ -75,7 +75,8 @@ def check(record: Record) -> Iterator[Finding]:
     steps = record.gradient_steps()
     if not steps:
         return
-    saturated = next(iter(saturated_activation.check(record)), None) if harm is None else None
+    found = saturated_activation.check(record) if harm is None else ()
+    saturated = next((each for each in found if each.role == "root"), None)
     if harm is None and saturated is None:
         return
     words = harm.words if harm is not None else "and the activations after it are saturated"

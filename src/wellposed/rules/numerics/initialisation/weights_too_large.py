@@ -4,7 +4,7 @@
 Layers whose weights start with rms · sqrt(fan-in) above 3 (twice what a ReLU or a tanh asks for), and what that does in
 the very first forward pass: values that grow from layer to layer, activations that saturate, a loss far above what
 guessing would cost. It is a root where the run is harmed: the loss is lost, grows, does not improve, or is still above
-chance when the run ends.
+chance when the run ends; or where the saturated layers do not learn. Elsewhere it is advice.
 
 ## Why it matters
 A layer multiplies the rms of its input by about rms · sqrt(fan-in). N(0, 1) weights of fan-in 256 multiply by 16: after
@@ -58,6 +58,7 @@ from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule, Series
 from wellposed.record import Record
+from wellposed.rules.numerics.activations import saturated_activation
 from wellposed.rules.numerics.activations.saturated_activation import saturated_share
 from wellposed.rules.numerics.chance import chance_of
 from wellposed.rules.numerics.harm import harm_of
@@ -100,9 +101,9 @@ def check(record: Record) -> Iterator[Finding]:
     if not large:
         return
     shown = _shows(record, start, large)
-    harm = _harm(record)
-    if not shown or not harm:
+    if not shown:
         return
+    harm = _harm(record) or _cripples(record)
     first = max(large, key=lambda each: each.gain) if len(large) * 2 < len(start.layers) else large[0]
     worst = first.initial
     yield RULE.finding(
@@ -110,7 +111,10 @@ def check(record: Record) -> Iterator[Finding]:
         f"{len(large)} of {len(start.layers)} layers start with weights too large: {first.weight.name} has rms "
         f"{number(worst.root_mean_square if worst else None)} at a fan-in of {first.fan_in}, {number(first.gain)} "
         f"times "
-        f"what keeps the variance; {shown[0].name} is {number(shown[0].value)} in the first pass, {harm}.",
+        f"what keeps the variance; {shown[0].name} is {number(shown[0].value)} in the first pass, "
+        f"{harm or 'though the loss improves'}.",
+        severity="error" if harm else "warning",
+        role="root" if harm else "advice",
         step=start.step,
         evidence=[
             Evidence("rms · sqrt(fan-in) of the weight", first.gain, "", LARGE),
@@ -164,6 +168,15 @@ def _harm(record: Record) -> str:
     if trend is None or not trend.first > ASTRONOMICAL * abs(trend.late):
         return ""
     return f"and the run spends its steps on coming down from a loss of {number(trend.first)} to {number(trend.late)}"
+
+
+def _cripples(record: Record) -> str:
+    """In words, where saturated layers do not learn though the loss improves; else empty."""
+    return (
+        "and the layers that saturate do not learn"
+        if any(each.role == "root" for each in saturated_activation.check(record))
+        else ""
+    )
 
 
 def _names(start: Start) -> tuple[str, ...]:
