@@ -62,7 +62,7 @@ from wellposed.rules.numerics.gradient_flow import passages
 from wellposed.rules.numerics.harm import harm_of
 from wellposed.rules.numerics.layers import PRODUCTS, producing_layer
 from wellposed.rules.numerics.places import place_of_activation
-from wellposed.rules.numerics.trends import full_steps, loss_trend
+from wellposed.rules.numerics.trends import FEWEST_LOSSES, full_steps, loss_trend
 from wellposed.rules.numerics.wording import number
 from wellposed.rules.tracing import descendants, line_of
 
@@ -112,8 +112,11 @@ def check(record: Record) -> Iterator[Finding]:
 def _cripples(record: Record, seen: dict[int, Operation]) -> bool:
     """Whether next to all of a hidden activation is flat, at the start and at the end: what lies before it is lost to
     the model whatever the loss does."""
-    last = seen[max(seen)]
-    hidden = any(use.base in PRODUCTS for use in descendants(record, last, nonfinite=False, limit=40))
+    trend, last = loss_trend(record), seen[max(seen)]
+    later = descendants(record, last, nonfinite=False, limit=60)
+    hidden = any(use.base in PRODUCTS and use.phase == "forward" for use in later)
+    if trend is None or trend.count < FEWEST_LOSSES:
+        return False
     return hidden and all(saturated_share(each) > NEARLY_ALL for each in seen.values())
 
 
