@@ -150,7 +150,7 @@ SCRIPTS: dict[str, str | bytes] = {
         class Point:
             def __init__(self, x): self.x = x
         def double(point): return Point(2 * point.x)
-        print("imported as", __name__)
+        print("imported as", __name__, flush=True)  # the pool ends its workers without asking
         if __name__ == "__main__":
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 print([point.x for point in pool.map(double, [Point(1), Point(2)])])
