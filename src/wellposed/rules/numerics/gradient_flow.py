@@ -22,11 +22,6 @@ class Passage:
     left: Statistics
 
     @property
-    def blocked(self) -> bool:
-        """Whether a gradient came and (nearly) nothing but exact zeros went on."""
-        return not silent(self.arrived) and silent(self.left)
-
-    @property
     def factor(self) -> float:
         """Rms of what went on over that of what came."""
         return self.left.root_mean_square / self.arrived.root_mean_square if self.arrived.root_mean_square > 0 else 0.0
@@ -45,11 +40,6 @@ def passages(record: Record, step: int) -> list[Passage]:
             if not operation.is_view and (found := _passage(record, operation)) is not None
         ]
     return cache[step]
-
-
-def blocked(record: Record, step: int) -> list[Passage]:
-    """Where the gradient stops, from the loss on."""
-    return [each for each in passages(record, step) if each.blocked]
 
 
 def way_to(record: Record, first: Operation) -> list[Passage]:
