@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -154,3 +155,22 @@ def producing_layer(record: Record, operation: Operation, hops: int = 6) -> Laye
             if depth < hops and (made.is_view or made.base in LINEAR_STEPS or "norm" in made.base):
                 waiting.append((made, depth + 1))
     return None
+
+
+def at_each_place(record: Record, operators: tuple[str, ...], steps: list[int]) -> list[dict[int, Operation]]:
+    """The activations of these operators by place and order within the pass, each as it ran in the steps."""
+    groups: dict[tuple[object, ...], dict[int, Operation]] = defaultdict(dict)
+    for step in steps:
+        order: dict[tuple[object, ...], int] = defaultdict(int)
+        for operation in record.operations(*operators, step=step, phase="forward"):
+            if operation.call == 0:
+                key = (operation.site.id if operation.site else None, operation.module)
+                order[key] += 1
+                place = (*key, order[key])
+                groups[place][step] = operation
+    return list(groups.values())
+
+
+def is_relu(operation: Operation) -> bool:
+    """Of operators that may be a ReLU: ``clamp_min`` is one where its bound is 0."""
+    return operation.base != "clamp_min" or operation.arguments.get("min") == 0

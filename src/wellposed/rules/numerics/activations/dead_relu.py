@@ -50,7 +50,6 @@ for step in range(20):
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
@@ -59,7 +58,15 @@ from wellposed.rules.numerics.data.origins import is_data
 from wellposed.rules.numerics.formulas import after
 from wellposed.rules.numerics.gradient_flow import passages, silent
 from wellposed.rules.numerics.harm import Harm, harm_of
-from wellposed.rules.numerics.layers import Layer, activation_after, first_uses, made_by, producing_layer
+from wellposed.rules.numerics.layers import (
+    Layer,
+    activation_after,
+    at_each_place,
+    first_uses,
+    is_relu,
+    made_by,
+    producing_layer,
+)
 from wellposed.rules.numerics.places import place_of_activation, place_of_start
 from wellposed.rules.numerics.trends import full_steps, loss_trend
 from wellposed.rules.numerics.wording import number
@@ -105,7 +112,7 @@ def _bounded_answers(record: Record, steps: list[int]) -> Finding | None:
     for step in steps[-3:]:
         for operation in record.operations(*_RELUS, step=step, phase="forward"):
             uses = [use.base for use in after(record, operation, SAME_VALUES)]
-            if operation.call == 0 and _is_relu(operation) and "_log_softmax" in uses:
+            if operation.call == 0 and is_relu(operation) and "_log_softmax" in uses:
                 found.append(operation)
     shares = [each.output.statistics.zero / each.output.statistics.count for each in found if _measured(each)]  # type: ignore[union-attr]
     if not shares or trend is None or not trend.late > FAR_FROM_SOLVED * abs(trend.first) or min(shares) < MOST:
@@ -142,19 +149,10 @@ def _nothing_learns(record: Record) -> bool:
 
 def _dead_from(record: Record, steps: list[int]) -> tuple[Operation, int, int] | None:
     """The first ReLU that is dead at the last step, the first step from which on it was, and how many were dead."""
-    places: dict[tuple[object, ...], dict[int, Operation]] = defaultdict(dict)
-    for step in steps:
-        order: dict[tuple[object, ...], int] = defaultdict(int)
-        for operation in record.operations(*_RELUS, step=step, phase="forward"):
-            if operation.call == 0 and _is_relu(operation):
-                key = (operation.site.id if operation.site else None, operation.module)
-                order[key] += 1
-                place = (*key, order[key])
-                places[place][step] = operation
     last = steps[-1]
     dead: list[tuple[Operation, int]] = []
-    for seen in places.values():
-        if last in seen and _dead(seen[last]):
+    for seen in at_each_place(record, _RELUS, steps):
+        if last in seen and is_relu(seen[last]) and _dead(seen[last]):
             steps_seen = sorted(seen)
             while not _dead(seen[steps_seen[0]]):
                 steps_seen.pop(0)
@@ -165,12 +163,6 @@ def _dead_from(record: Record, steps: list[int]) -> tuple[Operation, int, int] |
         return None
     first, since = min(dead, key=lambda each: (each[1], each[0].id))
     return first, since, len(dead)
-
-
-def _is_relu(operation: Operation) -> bool:
-    if operation.base == "clamp_min":
-        return operation.arguments.get("min") == 0
-    return True
 
 
 def _dead(operation: Operation) -> bool:
@@ -244,7 +236,7 @@ def _most_units(record: Record, steps: list[int], harm: Harm | None) -> Iterator
     hidden = 0
     for layer in first_uses(record, steps[0]):
         activation = activation_after(record, layer.operation)
-        if activation is None or activation.base not in _RELUS or not _is_relu(activation):
+        if activation is None or activation.base not in _RELUS or not is_relu(activation):
             continue
         hidden += 1
         row, units = rows.get(layer.weight.id), layer.weight.shape[0]

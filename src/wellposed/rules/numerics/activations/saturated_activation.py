@@ -52,7 +52,6 @@ for step in range(30):
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -60,7 +59,7 @@ from wellposed.findings import Evidence, Finding, Fix, Location, Rule
 from wellposed.record import Operation, Record
 from wellposed.rules.numerics.gradient_flow import passages
 from wellposed.rules.numerics.harm import harm_of
-from wellposed.rules.numerics.layers import PRODUCTS, producing_layer
+from wellposed.rules.numerics.layers import PRODUCTS, at_each_place, producing_layer
 from wellposed.rules.numerics.places import place_of_activation
 from wellposed.rules.numerics.trends import FEWEST_LOSSES, full_steps, loss_trend
 from wellposed.rules.numerics.wording import number
@@ -93,7 +92,7 @@ def check(record: Record) -> Iterator[Finding]:
     if len(steps) < 2 or loss_trend(record) is None:
         return
     mild: Finding | None = None  # flat for most of its inputs, yet what is left of the gradient passes
-    for seen in _at_each_place(record, steps).values():
+    for seen in at_each_place(record, _BOUNDED, steps):
         first = seen[min(seen)]
         if not _stays_saturated(seen, steps) or (harm is None and not _cripples(record, seen)):
             continue
@@ -118,20 +117,6 @@ def _cripples(record: Record, seen: dict[int, Operation]) -> bool:
     if trend is None or trend.count < FEWEST_LOSSES:
         return False
     return hidden and all(saturated_share(each) > NEARLY_ALL for each in seen.values())
-
-
-def _at_each_place(record: Record, steps: list[int]) -> dict[tuple[object, ...], dict[int, Operation]]:
-    """The bounded activations by place and order within the pass, each with its operation per step."""
-    groups: dict[tuple[object, ...], dict[int, Operation]] = defaultdict(dict)
-    for step in steps:
-        order: dict[tuple[object, ...], int] = defaultdict(int)
-        for operation in record.operations(*_BOUNDED, step=step, phase="forward"):
-            if operation.call == 0:
-                key = (operation.site.id if operation.site else None, operation.module)
-                order[key] += 1
-                place = (*key, order[key])
-                groups[place][step] = operation
-    return groups
 
 
 def _stays_saturated(seen: dict[int, Operation], steps: list[int]) -> bool:
