@@ -32,6 +32,7 @@ from wellposed.capture.steps import StepWatch
 from wellposed.capture.stretches import Stretches
 from wellposed.capture.trainers import trainer_in_stack
 from wellposed.capture.trouble import Troubles
+from wellposed.capture.unreached import Unreached
 from wellposed.capture.updates import GradientNorm, Updates
 from wellposed.record import RecordWriter
 from wellposed.record.writer import number
@@ -60,6 +61,7 @@ class Session:
         self._readings = DeviceReadings(self._tape, threads, lambda found: self._troubles.late(found), host=host)
         self._parameters = Parameters(self._modules, writer.add, self._readings)
         self._updates = Updates(self._parameters.number, writer.add, self._readings)
+        self._unreached = Unreached(self._parameters.name, partial(self._note, "no-gradient"))
         self._recorder = Recorder(self._tape, self._notes.sites, self._modules, self._fail)
         self._overhead = Overhead(self._recorder)
         budget = Budget(
@@ -108,11 +110,14 @@ class Session:
             self._parameters.name,
             lambda: self._step,
             lambda: self._modules.path_of(self._modules.current),
-            lambda kind, details: self._notes.event(self._step, kind, details),
+            self._note,
         )
         self._recorder.hear = warnings.ears
         self._stretches.listens = warnings.listens
         return warnings
+
+    def _note(self, kind: str, details: dict[str, Any]) -> None:
+        self._notes.event(self._step, kind, details)
 
     # Installing and closing
 
@@ -275,6 +280,7 @@ class Session:
             rates = [_plain_number(group.get("lr")) for group in optimizer.param_groups]
             self._facts["learning_rate"] = max((rate for rate in rates if isinstance(rate, float)), default=None)
             full = self._stretches.level == "full"
+            self._unreached.update(optimizer, parameters)
             found = _with_gradients(parameters)
             self._updates.before(found, self._step, self._gradients_known, write=full)
             if self._warnings is not None:

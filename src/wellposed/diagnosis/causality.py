@@ -118,6 +118,21 @@ LINKS: Final[tuple[Link, ...]] = (
         "Updates that round away leave the weights where they are.",
     ),
     Link(
+        "misplaced-clip",
+        ("learning-rate-too-large", "exploding-gradient", "gradient-spike", "dead-relu", "saturation"),
+        "The bound that should have kept updates small held for gradients that were not used.",
+    ),
+    Link(
+        "cut-gradient",
+        ("vanishing-gradient", "learning-rate-too-small", "dead-relu"),
+        "Weights that no gradient reaches stay as they were drawn; what comes after them learns from noise.",
+    ),
+    Link(
+        "statistics-of-few",
+        ("vanishing-gradient", "learning-rate-too-small", "dead-relu", "constant-input", "unreachable-target"),
+        "What a normalisation over one value leaves is the same for every sample.",
+    ),
+    Link(
         "tiny-denominator",
         ("unscaled-target", "learning-rate", "exploding-gradient", "dead-relu", "gradient-spike"),
         "A few quotients by tiny numbers are the loss, and their gradients the update.",
@@ -146,27 +161,39 @@ def explains(cause: Finding, effect: Finding) -> bool:
 
 def reasons(cause: Finding, effect: Finding) -> tuple[str, ...]:
     """Why `effect` follows from `cause`: one sentence for each link that leads from one to the other; else empty."""
+    return tuple(link.why for link in _links(cause, effect))
+
+
+def _links(cause: Finding, effect: Finding) -> list[Link]:
     if cause is effect:
-        return ()
+        return []
     named, reached, late = {cause.rule, cause.cause}, {effect.rule, effect.cause}, _later(cause, effect)
-    return tuple(
-        link.why
+    return [
+        link
         for link in LINKS
         if link.cause in named and not reached.isdisjoint(link.effects) and (link.anytime or not late)
-    )
+    ]
 
 
 def explained_by(findings: Sequence[Finding]) -> dict[int, list[Finding]]:
     """For each finding, by its position, those of the others that explain it. Of two that explain each other the one
-    that comes first in `findings` is the cause."""
+    whose link names the rules, and not only their causes, is the cause; else the one that comes first in `findings`."""
     found: dict[int, list[Finding]] = {}
     for position, effect in enumerate(findings):
         found[position] = [
             cause
             for other, cause in enumerate(findings)
-            if explains(cause, effect) and (other < position or not explains(effect, cause))
+            if explains(cause, effect)
+            and (
+                not explains(effect, cause) or (_strength(cause, effect), position) > (_strength(effect, cause), other)
+            )
         ]
     return found
+
+
+def _strength(cause: Finding, effect: Finding) -> int:
+    """How closely the links that lead from one to the other name them: 2 where a link names both rules."""
+    return max((link.cause == cause.rule) + (effect.rule in link.effects) for link in _links(cause, effect))
 
 
 def nearest(causes: Sequence[Finding]) -> list[Finding]:

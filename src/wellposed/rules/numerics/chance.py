@@ -18,6 +18,19 @@ class Chance:
     operation: Operation
 
 
+def variance_of_targets(record: Record) -> float | None:
+    """What a mean squared error costs that guesses the mean: the variance of the first step's targets. None where the
+    loss is no `mse_loss` over at least two targets."""
+    first = next((step for step in record.steps() if step.loss is not None), None)
+    if first is None:
+        return None
+    for operation in record.operations("mse_loss", step=first.id, phase="forward"):
+        values = operation.inputs[1].statistics if len(operation.inputs) > 1 else None
+        if operation.id == first.loss_operation and operation.arguments.get("reduction", 1) == 1 and values is not None:
+            return values.standard_deviation**2 if values.count > 1 and values.nonfinite == 0 else None
+    return None
+
+
 def chance_of(record: Record) -> Chance | None:
     """For the loss of the first step that has one; None where that is no mean cross entropy."""
     first = next((step for step in record.steps() if step.loss is not None), None)

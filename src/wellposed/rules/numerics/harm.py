@@ -9,7 +9,7 @@ from typing import Literal
 
 from wellposed.record import Record
 from wellposed.rules.numerics.births import Birth, original_births
-from wellposed.rules.numerics.chance import chance_of
+from wellposed.rules.numerics.chance import chance_of, variance_of_targets
 from wellposed.rules.numerics.gradients.diverged_values import overflowed_from
 from wellposed.rules.numerics.growth import magnitude
 from wellposed.rules.numerics.trends import FEWEST_LOSSES, LossTrend, loss_trend
@@ -21,6 +21,8 @@ ABOVE_CHANCE = 1.5
 NEAR_CHANCE = 0.75
 """First and last loss over that of a guess: a sound start lies within a tenth of it, and what was learned shows
 below."""
+FAR_ABOVE = 10.0
+"""First squared error over the variance of the targets: models that predict 0 at first begin near 1."""
 BEYOND = 1e6
 """No value of a model at work is as large (TheDeepChecker's limit for gradients)."""
 GROWN = 2.0
@@ -63,9 +65,13 @@ def harm_of(record: Record) -> Harm | None:
 
 
 def _no_better_than_a_guess(record: Record, trend: LossTrend) -> bool:
-    """Whether a cross entropy that began far above what guessing costs only came down to it."""
-    chance = chance_of(record)
-    if chance is None or trend.count < FEWEST_LOSSES:
+    """Whether a loss that began far above what guessing costs only came down to it."""
+    if trend.count < FEWEST_LOSSES:
+        return False
+    chance, variance = chance_of(record), variance_of_targets(record)
+    if variance is not None and variance > 0:
+        return trend.first > FAR_ABOVE * variance and trend.late > variance
+    if chance is None:
         return False
     return max(trend.first, trend.early) > ABOVE_CHANCE * chance.loss and trend.late > NEAR_CHANCE * chance.loss
 

@@ -56,6 +56,16 @@ def line_to_change(record: Record, operation: Operation) -> Location:
     return replace(here, file=site.file, line=lines[0], function=None) if lines and site is not None else here
 
 
+def line_of_module(record: Record, operation: Operation) -> Location:
+    """The line that makes the module of ``torch.nn`` which is nothing but this operation; else where it runs."""
+    module = record.modules().get(operation.module)
+    if module is not None and module.site is not None and module.kind.startswith("torch.nn.modules."):
+        place = place_of(module.site)
+        if place is not None:
+            return replace(location(operation), file=place.file, line=place.line, function=place.function)
+    return line_to_change(record, operation)
+
+
 def is_container(module: Module) -> bool:
     """Whether it does nothing but run the modules in it, one after the other."""
     return module.kind.rpartition(".")[2] == "Sequential"

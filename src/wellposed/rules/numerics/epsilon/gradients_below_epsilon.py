@@ -2,7 +2,8 @@
 
 ## What it sees
 An optimizer of the Adam family (also RMSprop, Adagrad) whose epsilon exceeds the gradients of all parameters from the
-first step on, so that the updates are orders of magnitude smaller than the learning rate.
+first step on, so that the updates are orders of magnitude smaller than the learning rate. Of an update written by hand
+the same is seen in `m / (v.sqrt() + eps)`, and told where the loss does not improve.
 
 ## Why it matters
 Adam's update is lr · m / (√v + ε): where ε is the larger part of the denominator, the update shrinks with the gradient,
@@ -46,8 +47,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
-from wellposed.record import Event, ParameterStep, Record
+from wellposed.record import Event, Operation, ParameterStep, Record
+from wellposed.rules.numerics.harm import harm_of
+from wellposed.rules.numerics.trends import median
 from wellposed.rules.numerics.wording import number
+from wellposed.rules.tracing import location, producer
 
 RULE = Rule(
     name="gradients-below-epsilon",
@@ -66,6 +70,7 @@ _ADAPTIVE = ("adam", "radam", "nadam", "rmsprop", "adagrad", "lamb", "adabelief"
 def check(record: Record) -> Iterator[Finding]:
     event = _optimizer(record)
     if event is None:
+        yield from _by_hand(record)
         return
     epsilon = event.details["eps"]
     steps = sorted({each.step for each in record.parameter_steps()})[:FIRST_STEPS]
@@ -99,6 +104,44 @@ def check(record: Record) -> Iterator[Finding]:
             Fix("an epsilon below the gradients", f"eps={max(sizes) * 1e-4:.0e}"),
         ],
     )
+
+
+def _by_hand(record: Record) -> Iterator[Finding]:
+    """An update that the program computes itself: `m / (v.sqrt() + eps)` outside any optimizer of PyTorch's."""
+    harm, steps = harm_of(record), record.gradient_steps()[:FIRST_STEPS]
+    if harm is None or harm.kind != "stuck" or record.events("optimizer") or len(steps) < FIRST_STEPS:
+        return
+    guards = [each for step in steps for each in _guards(record, step)]
+    if not guards or not median([size / epsilon for _, size, epsilon in guards]) * FAR_BELOW < 1.0:
+        return
+    operation, _, epsilon = guards[0]
+    typical = median([size for _, size, _ in guards])
+    yield RULE.finding(
+        location(operation),
+        f"The roots that this update divides by are {number(typical)} (median rms), far below the {number(epsilon)} "
+        f"that is added to them: updates are about {number(typical / epsilon)} of the learning rate, {harm.words}.",
+        step=steps[0],
+        evidence=[
+            Evidence("median rms of a root", typical, "", epsilon / FAR_BELOW),
+            Evidence("what is added to it", epsilon),
+            Evidence("places and steps at which that is so", len(guards)),
+        ],
+        fixes=[Fix("an epsilon below the gradients", f"eps={typical * 1e-4:.0e}")],
+        operations=[operation.id],
+    )
+
+
+def _guards(record: Record, step: int) -> Iterator[tuple[Operation, float, float]]:
+    """Sums of a root and a constant that something is divided by, of the update: rms of the root, and the constant."""
+    for quotient in record.operations("div", "addcdiv", step=step, phase="optimizer"):
+        total = producer(record, quotient.inputs[-1]) if len(quotient.inputs) > 1 else None
+        constant = total.arguments.get("other") if total is not None and total.base == "add" else None
+        if total is None or not isinstance(constant, (int, float)) or not constant > 0:
+            continue
+        root = producer(record, total.inputs[0])
+        values = root.output.statistics if root is not None and root.base == "sqrt" and root.output else None
+        if values is not None and values.nonfinite == 0 and values.root_mean_square > 0:
+            yield total, values.root_mean_square, float(constant)
 
 
 def _optimizer(record: Record) -> Event | None:

@@ -51,11 +51,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from wellposed.findings import Evidence, Finding, Fix, Rule
+from wellposed.findings import Evidence, Finding, Fix, Location, Rule
 from wellposed.record import Record, Step
 from wellposed.rules.numerics.births import original_births
-from wellposed.rules.numerics.chains import Chain, place, recurrences
+from wellposed.rules.numerics.chains import RECURRENT_LAYERS, Chain, place, recurrences
+from wellposed.rules.numerics.places import place_of_start
 from wellposed.rules.numerics.trends import (
     Fit,
     LossTrend,
@@ -78,12 +80,17 @@ RULE = Rule(
 GROWN = 1e4
 """Growth over all passes. AutoTrainer (ICSE 2021) calls a ratio of gradients of 70 exploding over depth; sums over
 passes grow like their number, and a loop of some hundred passes must not be blamed for that."""
+CLEAR, CLEARLY = 1e2, 0.98
+"""Growth that is enough where it is geometric beyond doubt (R² of the logarithms): a sum's is not."""
 ASTRONOMICAL = 1e4
 """A loss this large beside a state that grew this much is the growth's own (TheDeepChecker's limit for gradients)."""
 BEYOND = 1e6
 """A loss this large beside a gradient that grows with the same passes is the same growth."""
 STEADY = 0.8
 """R² of the logarithms: below, the chain jumps, and no factor per pass describes it."""
+DRAWN_TOO_LARGE = 1.5
+"""Rms · sqrt(width) of the weights from state to state: near the spectral radius of a random matrix (Girko's circular
+law), which should not be above 1 (Le et al. 2015, arXiv 1504.00941; PyTorch draws 0.58)."""
 OVERTHROWN = 1.0
 """An update as large as the weights leaves nothing of them; healthy: a thousandth (SageMaker warns above 10)."""
 
@@ -102,20 +109,40 @@ def check(record: Record) -> Iterator[Finding]:
             if fit is None:
                 continue
             harm = _harm(record, chain, steps[step], trend)
-            where = place(record, chain.operations[0])
+            where = _where(record, chain)
             key = where.file, where.line
-            if key in told and not (harm and told[key].role == "advice"):
-                continue
-            told[key] = _finding(record, chain, fit, harm, births)
+            before = told.get(key)
+            if before is None or (harm and before.role == "advice"):
+                told[key] = _finding(record, chain, fit, harm, births)
+            elif before.role == "root" and not all(map(math.isfinite, chain.sizes)):
+                # The overflow of a later step is the same growth.
+                overflowed = _finding(record, chain, fit, harm, births).operations
+                told[key] = replace(before, operations=(*overflowed, *before.operations))
     roots = [each for each in told.values() if each.role == "root"]
     yield from roots or list(told.values())[:1]
+
+
+def _where(record: Record, chain: Chain) -> Location:
+    """Of a recurrent layer whose state-to-state weights were drawn too large by the program itself, the line that drew
+    them; else where the recurrence stands."""
+    first = chain.operations[0]
+    for parameter in record.parameters():
+        layer, _, name = parameter.name.rpartition(".")
+        if parameter.module in RECURRENT_LAYERS and layer == first.module and name.startswith("weight_hh"):
+            gain = parameter.initial.root_mean_square * math.sqrt(parameter.shape[-1]) if parameter.initial else 0.0
+            drawn = place_of_start(record, parameter)
+            if gain > DRAWN_TOO_LARGE and drawn is not None:
+                return drawn
+    return place(record, first)
 
 
 def growing(chain: Chain) -> Fit | None:
     """The fit of a chain that explodes, over its finite part; None for one that does not."""
     finite = _finite_part(chain.sizes)
     fit = log_linear(finite)
-    if fit is None or fit.factor <= 1.0 or finite[-1] < GROWN * finite[0]:
+    if fit is None or fit.factor <= 1.0:
+        return None
+    if finite[-1] < (CLEAR if fit.agreement >= CLEARLY else GROWN) * finite[0]:
         return None
     overflowed = len(finite) < len(chain.sizes)
     return fit if fit.agreement >= STEADY or overflowed else None
@@ -150,7 +177,7 @@ def _finding(record: Record, chain: Chain, fit: Fit, harm: str, births: set[int]
     guilty = next((each.id for each in chain.operations if each.id in births), chain.operations[0].id)
     what = "The gradient" if chain.phase == "backward" else "The state"
     return RULE.finding(
-        place(record, chain.operations[0]),
+        _where(record, chain),
         f"{what} grows {number(fit.factor)}-fold at each pass of this recurrence, "
         f"{number(finite[-1] / finite[0])}-fold over {len(finite)} passes"
         + (f", {harm}." if harm else "; it did no harm in this run."),

@@ -56,11 +56,12 @@ import itertools
 from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
-from wellposed.record import Record
+from wellposed.record import Operand, Record, Statistics
 from wellposed.rules.numerics.harm import harm_of
 from wellposed.rules.numerics.layers import Layer, first_uses
 from wellposed.rules.numerics.places import place_of_start
 from wellposed.rules.numerics.wording import number
+from wellposed.rules.tracing import producer
 
 RULE = Rule(
     name="identical-units",
@@ -88,6 +89,7 @@ def check(record: Record) -> Iterator[Finding]:
     trained = {row.parameter for row in record.parameter_steps(step=steps[0]) if row.gradient is not None}
     alike = [layer for layer in alike if layer.weight.id in trained]
     if not alike:
+        yield from _factors(record, steps[0], trained)
         return
     first, harm = alike[0], harm_of(record)
     value = first.weight.initial.mean if first.weight.initial is not None else 0.0
@@ -105,6 +107,45 @@ def check(record: Record) -> Iterator[Finding]:
     )
 
 
+def _factors(record: Record, step: int, trained: set[int]) -> Iterator[Finding]:
+    """Two constant matrices whose rows are multiplied and summed: their columns get the same gradient, and the product
+    keeps the rank 1 that it starts with."""
+    constant = {
+        each.name: each
+        for each in record.parameters()
+        if each.id in trained and len(each.shape) == 2 and each.shape[1] >= FEWEST_UNITS and _is_constant(each.initial)
+    }
+    for operation in record.operations("mul", "mm", "bmm", step=step, phase="forward") if len(constant) > 1 else ():
+        names = {_matrix(record, each) for each in operation.inputs} - {""}
+        if len(operation.inputs) != 2 or len(names) != 2 or not names <= constant.keys():
+            continue
+        if operation.base == "mul" and not any(each.base == "sum" for each in record.consumers(operation.id)):
+            continue
+        first, other = (constant[name] for name in sorted(names))
+        value = first.initial.mean if first.initial is not None else 0.0
+        yield RULE.finding(
+            place_of_start(record, first) or Location(),
+            f"All {first.shape[1]} columns of {first.name} and of {other.name} start with the same values "
+            f"({number(value)}) and are weighed alike: they stay one factor, the product keeps rank 1.",
+            step=step,
+            evidence=[
+                Evidence("different columns", 1, f"of {first.shape[1]}", 2),
+                Evidence("spread of the values", first.initial.standard_deviation if first.initial else 0.0),
+            ],
+            fixes=[Fix("draw both at random", "nn.Parameter(0.1 * torch.randn(n, k))")],
+            operations=[operation.id],
+        )
+        return
+
+
+def _matrix(record: Record, operand: Operand) -> str:
+    """The parameter that an operand's values were picked from; empty where they come from elsewhere."""
+    made = producer(record, operand)
+    if made is None or made.base not in ("index", "embedding", "index_select", "gather"):
+        return operand.label
+    return made.inputs[0].label if made.inputs else ""
+
+
 def _units_alike(layer: Layer) -> bool:
     weight = layer.weight
     alike = weight.distinct_units == 1 and (weight.units or 0) >= FEWEST_UNITS
@@ -116,10 +157,11 @@ def _weighs_alike(layer: Layer) -> bool:
 
 
 def _constant(layer: Layer) -> bool:
-    initial = layer.weight.initial
-    if initial is None or layer.weight.shape[0] * layer.fan_in < FEWEST_UNITS:
-        return False
-    return initial.standard_deviation <= SAME * max(initial.largest_magnitude, 1e-30)
+    return layer.weight.shape[0] * layer.fan_in >= FEWEST_UNITS and _is_constant(layer.weight.initial)
+
+
+def _is_constant(initial: Statistics | None) -> bool:
+    return initial is not None and initial.standard_deviation <= SAME * max(initial.largest_magnitude, 1e-30)
 
 
 def _zero(layer: Layer) -> bool:

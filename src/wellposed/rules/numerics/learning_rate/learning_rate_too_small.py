@@ -53,7 +53,7 @@ from wellposed.rules.numerics.chance import chance_of
 from wellposed.rules.numerics.data.unscaled_target import comparisons
 from wellposed.rules.numerics.harm import harm_of
 from wellposed.rules.numerics.learning_rate.optimizers import Optimizer, optimizer_of
-from wellposed.rules.numerics.trends import median
+from wellposed.rules.numerics.trends import FEWEST_LOSSES, LossTrend, loss_trend, median
 from wellposed.rules.numerics.wording import number
 from wellposed.rules.sources import lines_calling
 
@@ -70,10 +70,15 @@ their size. Training that works replaces a tenth and more of a randomly drawn we
 FALLEN = 1e-2
 """Median of the learning rate over its largest: a schedule that spends most of the run below a hundredth of it, before
 the loss has improved, ends the training where it began."""
+HELD_BACK = 0.2
+"""Largest rate of the run over that of the optimizer: a warm-up counted in epochs and stepped in batches, or the other
+way round."""
 SMALL_ADAPTIVE = 3e-5
 """Adam's usual rate is 1e-3, 1e-5 where a trained model is tuned further (Devlin et al. 2019 use 2e-5 to 5e-5)."""
 SMALL = 1e-3
 """Of plain gradient descent, whose usual rates lie between 0.01 and 1."""
+CRAWLED = 0.75
+"""Last loss over the first, and over that of a guess."""
 GOOD = 0.5
 """First loss over that of a guess (for a squared error, the variance of the targets)."""
 VANISHED = 1e-8
@@ -85,8 +90,9 @@ _SCHEDULERS = (
 
 
 def check(record: Record) -> Iterator[Finding]:
-    harm, used = harm_of(record), optimizer_of(record)
-    if harm is None or harm.kind != "stuck" or used is None:
+    used, trend = optimizer_of(record), loss_trend(record)
+    outcome = _outcome(record, trend)
+    if not outcome or used is None or trend is None:
         return
     rates = [step.learning_rate for step in record.steps() if step.learning_rate is not None]
     limit = SMALL_ADAPTIVE if used.adaptive else SMALL
@@ -94,18 +100,21 @@ def check(record: Record) -> Iterator[Finding]:
     if usual is None or math.isnan(usual) or usual > limit:
         return
     ratio, gradient = _typical(record)
-    steps = harm.trend.count
-    if _already_good(record, harm.trend.first):
+    steps = trend.count
+    if _already_good(record, trend.first):
         return
     fell = bool(rates) and usual < FALLEN * max(rates)
-    if math.isnan(ratio) or gradient < VANISHED * abs(harm.trend.first) or (ratio * steps > MOVED and not fell):
+    if math.isnan(ratio) or gradient < VANISHED * abs(trend.first) or (ratio * steps > MOVED and not fell):
         return
-    where = _scheduler(record, used) if fell else used.where
+    held_back = bool(rates) and used.rate is not None and max(rates) < HELD_BACK * used.rate
+    where = _scheduler(record, used) if fell or held_back else used.where
     what = f"falls to {number(usual)} within the run" if fell else f"is {number(usual)}"
+    if held_back and used.rate is not None:
+        what = f"never comes near {number(used.rate)}: a schedule keeps it at {number(max(rates))} and below"
     yield RULE.finding(
         where if where.line is not None else Location(phase="optimizer"),
         f"The learning rate {what}: an update is {number(ratio)} of the weights, {number(ratio * steps)} over all "
-        f"{steps} steps, {harm.words}.",
+        f"{steps} steps, {outcome}.",
         step=record.gradient_steps()[0],
         evidence=[
             Evidence("learning rate, median over the steps", usual, "", limit),
@@ -120,6 +129,18 @@ def check(record: Record) -> Iterator[Finding]:
         confidence="likely",
         settled_by="The same run with ten times the learning rate.",
     )
+
+
+def _outcome(record: Record, trend: LossTrend | None) -> str:
+    """What became of the loss, in words, where it went nowhere, or crawls down from the loss of a guess; else empty."""
+    harm = harm_of(record)
+    if harm is not None:
+        return harm.words if harm.kind == "stuck" else ""
+    chance = chance_of(record)
+    if trend is None or chance is None or trend.count < FEWEST_LOSSES or not math.isfinite(trend.late):
+        return ""
+    crawls = trend.late > CRAWLED * trend.early and trend.late > CRAWLED * chance.loss
+    return f"and the loss only falls from {number(trend.early)} to {number(trend.late)}" if crawls else ""
 
 
 def _already_good(record: Record, first: float) -> bool:

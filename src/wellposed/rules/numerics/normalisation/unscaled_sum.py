@@ -99,7 +99,8 @@ def check(record: Record) -> Iterator[Finding]:
 
 
 def _growth(operation: Operation) -> float | None:
-    entering = operation.inputs[0].statistics if operation.inputs else None
+    added = operation.input("source") or operation.input("src") or (operation.inputs[0] if operation.inputs else None)
+    entering = added.statistics if added is not None else None
     output = operation.output.statistics if operation.output else None
     if entering is None or output is None or entering.root_mean_square <= 0 or output.root_mean_square < SIZE:
         return None

@@ -51,13 +51,14 @@ for step in range(15):
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from wellposed.findings import Evidence, Finding, Fix, Rule
+from wellposed.findings import Evidence, Finding, Fix, Location, Rule
 from wellposed.record import Operation, Record
 from wellposed.rules.numerics.limits import FORMATS
 from wellposed.rules.numerics.trends import full_steps, loss_trend
 from wellposed.rules.numerics.wording import number
+from wellposed.rules.sources import place_of
 from wellposed.rules.tracing import location
 
 RULE = Rule(
@@ -108,6 +109,13 @@ def check(record: Record) -> Iterator[Finding]:
             return
 
 
+def _where(record: Record, step: int) -> Location | None:
+    """Where backward() was called: the line on which the loss can be scaled; None where that was not seen."""
+    site = next((each.backward_site for each in record.steps() if each.id == step), None)
+    place = place_of(site)
+    return replace(place, phase="backward") if place is not None else None
+
+
 def lost_in(operation: Operation) -> Loss | None:
     """Elements that the operation made subnormal, or zero though its inputs were not; None for one that cannot tell."""
     output = operation.output
@@ -140,7 +148,7 @@ def _finding(record: Record, step: int, losses: list[Loss], share: float) -> Fin
     if rows:
         evidence.append(Evidence("weights whose gradient is zero throughout", empty, f"of {len(rows)}"))
     return RULE.finding(
-        location(guilty.operation),
+        _where(record, step) or location(guilty.operation),
         f"{share:.0%} of the gradients computed in float16 are lost to its smallest numbers "
         f"(an rms of {number(size)} here, against {number(SMALLEST_NORMAL)}){outcome}.",
         severity="error" if harm else "note",

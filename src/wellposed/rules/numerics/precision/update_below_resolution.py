@@ -184,11 +184,12 @@ def _where_cast(record: Record, parameter: Parameter) -> Location | None:
 
 def _sums(record: Record) -> Iterator[Finding]:
     """In-place sums that lose all they add."""
-    lost: dict[tuple[int | None, str], list[Operation]] = {}
-    last: dict[tuple[int | None, str], bool] = {}
+    lost: dict[tuple[int | None, str, str], list[Operation]] = {}
+    last: dict[tuple[int | None, str, str], bool] = {}
     for dtype in _LOW:
         for operation in record.operations(*_SUMS, dtype=dtype):
-            key = (operation.site.id if operation.site else None, operation.operator)
+            whose = operation.inputs[0].label if operation.inputs else ""
+            key = (operation.site.id if operation.site else None, operation.operator, whose)
             verdict = _loses(operation, dtype)
             if verdict is not None:
                 last[key] = verdict
