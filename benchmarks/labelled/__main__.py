@@ -5,8 +5,8 @@
 Without folders those beside this file: `a` and `b`, which rules were written with at hand, and later ones, whose first
 score was taken before anybody looked at them (docs/diagnosis.md). A folder holds programs and a ``labels.csv`` with the
 columns file, kind (faulty, control or healthy), cause, culprit_line, also_plausible, also_lines. Each program is
-recorded in a process of its own, forked from one that has imported PyTorch; with `--records` a record that is there already is asked
-again instead of running the program. Exit status 0, or 2 where a folder has no labels.
+recorded in a process of its own, forked from one that has imported PyTorch; with `--records` a record that is there
+already is asked again instead of running the program. Exit status 0, or 2 where a folder has no labels.
 """
 
 from __future__ import annotations
