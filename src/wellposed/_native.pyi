@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 class Statistics:
@@ -89,3 +89,15 @@ class Tape:
     def last_site(self) -> int: ...
     @property
     def pending(self) -> int: ...
+
+def chain_order(dimensions: Sequence[int]) -> tuple[int, bytes]: ...
+def chain_interval_order(
+    dimensions: Sequence[int], batches: Sequence[int] = (), gradients: Sequence[bool] = ()
+) -> tuple[int, bytes]: ...
+def chain_weighted_order(
+    dimensions: Sequence[int],
+    arithmetic: float,
+    moved: float,
+    batches: Sequence[int] = (),
+    gradients: Sequence[bool] = (),
+) -> tuple[float, bytes]: ...
