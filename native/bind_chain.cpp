@@ -3,11 +3,14 @@
 #include <nanobind/stl/vector.h>
 
 #include <cstdint>
+#include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "bindings.hpp"
 #include "chain_interval.hpp"
+#include "chain_memory.hpp"
 #include "chain_order.hpp"
 
 namespace nb = nanobind;
@@ -29,8 +32,47 @@ nb::object exact(const Wide &cost) {
     return value;
 }
 
+// Limits beyond 256 bits limit nothing.
+std::optional<Wide> limit_of(const nb::object &limit) {
+    if (limit.is_none())
+        return std::nullopt;
+    const nb::object mask = nb::int_(~U64{0});
+    Wide wide;
+    nb::object rest = limit;
+    for (U64 &limb : wide.limbs) {
+        limb = nb::cast<U64>(rest & mask);
+        rest = rest >> nb::int_(64);
+    }
+    return rest.equal(nb::int_(0)) ? std::optional(wide) : std::nullopt;
+}
+
 nb::bytes packed(const std::vector<std::int32_t> &sequence) {
     return nb::bytes(reinterpret_cast<const char *>(sequence.data()), sequence.size() * sizeof(std::int32_t));
+}
+
+template <class Points, class Told>
+nb::list listed(const Points &points, Told told) {
+    nb::list out;
+    for (const auto &point : points)
+        out.append(nb::make_tuple(exact(point.peak), told(point.cost), packed(point.sequence)));
+    return out;
+}
+
+// Memory is read by these numbers: each inner dimension must be there once.
+std::vector<std::int32_t> unpacked(const nb::bytes &sequence, const IntervalProblem &problem) {
+    std::vector<std::int32_t> out(sequence.size() / sizeof(std::int32_t));
+    if (!out.empty())
+        std::memcpy(out.data(), sequence.c_str(), out.size() * sizeof(std::int32_t));
+    std::vector<bool> seen(problem.dimensions.size());
+    for (const std::int32_t middle : out) {
+        const auto position = static_cast<std::size_t>(middle);
+        if (middle < 1 || middle >= static_cast<std::int64_t>(problem.matrices()) || seen[position])
+            throw nb::value_error("a sequence has each inner dimension once");
+        seen[position] = true;
+    }
+    if (out.size() + 1 != problem.matrices())
+        throw nb::value_error("a sequence has each inner dimension once");
+    return out;
 }
 
 template <class Plan>
@@ -91,4 +133,43 @@ void bind_chain(nb::module_ &m) {
         "gradients"_a = std::vector<bool>(),
         "The least sum over products of `arithmetic` for each scalar multiplication and `moved` for each element read or "
         "written, in float64.");
+    m.def(
+        "chain_least_peak",
+        [](std::vector<U64> dimensions, std::vector<U64> batches) {
+            const IntervalProblem problem = problem_of(std::move(dimensions), std::move(batches), {});
+            return exact(without_interpreter(problem.dimensions.size(), [&] { return least_peak(problem); }));
+        },
+        "dimensions"_a, "batches"_a = std::vector<U64>(),
+        "The fewest elements beyond the operands that any order has alive at once, O(n^3).");
+    m.def(
+        "chain_peak",
+        [](std::vector<U64> dimensions, const nb::bytes &sequence, std::vector<U64> batches) {
+            const IntervalProblem problem = problem_of(std::move(dimensions), std::move(batches), {});
+            const PeakOfOrder found = peak_of_order(problem, unpacked(sequence, problem));
+            return nb::make_tuple(exact(found.peak), packed(found.sequence));
+        },
+        "dimensions"_a, "sequence"_a, "batches"_a = std::vector<U64>(),
+        "The elements that one order has alive at once, and its products in the sequence that attains them.");
+    m.def(
+        "chain_front",
+        [](std::vector<U64> dimensions, const nb::object &limit, std::vector<U64> batches,
+           const std::vector<bool> &gradients) {
+            const IntervalProblem problem = problem_of(std::move(dimensions), std::move(batches), gradients);
+            const std::optional<Wide> most = limit_of(limit);
+            return listed(without_interpreter(problem.dimensions.size(), [&] { return front(problem, most); }), &exact);
+        },
+        "dimensions"_a, "limit"_a = nb::none(), "batches"_a = std::vector<U64>(), "gradients"_a = std::vector<bool>(),
+        "All trades of elements alive at once against scalar multiplications that no order beats in both.");
+    m.def(
+        "chain_weighted_front",
+        [](std::vector<U64> dimensions, double arithmetic, double moved, const nb::object &limit,
+           std::vector<U64> batches, const std::vector<bool> &gradients) {
+            const IntervalProblem problem = problem_of(std::move(dimensions), std::move(batches), gradients);
+            const std::optional<Wide> most = limit_of(limit);
+            return listed(without_interpreter(problem.dimensions.size(),
+                                              [&] { return weighted_front(problem, most, arithmetic, moved); }),
+                          [](double cost) { return nb::float_(cost); });
+        },
+        "dimensions"_a, "arithmetic"_a, "moved"_a, "limit"_a = nb::none(), "batches"_a = std::vector<U64>(),
+        "gradients"_a = std::vector<bool>(), "The same against a weighted sum, as chain_weighted_order has it.");
 }

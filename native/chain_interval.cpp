@@ -1,9 +1,8 @@
 #include "chain_interval.hpp"
 
-#include <algorithm>
-#include <stdexcept>
 #include <utility>
 
+#include "chain_prices.hpp"
 #include "chain_tree.hpp"
 
 namespace wellposed::chain {
@@ -24,25 +23,6 @@ class Table {
   private:
     std::size_t side;
     std::vector<Number> cells;
-};
-
-class Facts {
-  public:
-    explicit Facts(const IntervalProblem &problem) : problem(problem), before(problem.dimensions.size(), 0) {
-        for (std::size_t i = 0; i < problem.gradients.size(); ++i)
-            before[i + 1] = before[i] + (problem.gradients[i] ? 1 : 0);
-    }
-    U64 batch(std::size_t i, std::size_t j) const {
-        return problem.batches.empty() ? 1 : problem.batches[i * problem.dimensions.size() + j];
-    }
-    // A product and, in the backward pass, one more of the same size for each factor that needs a gradient.
-    U64 passes(std::size_t i, std::size_t k, std::size_t j) const {
-        return 1 + (before[k] > before[i] ? 1 : 0) + (before[j] > before[k] ? 1 : 0);
-    }
-
-  private:
-    const IntervalProblem &problem;
-    std::vector<std::int32_t> before;  // matrices before i that need a gradient
 };
 
 // Fills the table from short intervals to long ones; `price(i, k, j)` is the cost of the one product.
@@ -85,44 +65,6 @@ std::pair<Number, std::vector<std::int32_t>> best(std::size_t vertices, Price pr
     return {cost.row(0)[vertices - 1], contraction_sequence(triangles)};
 }
 
-template <class Number>
-struct Multiplications {
-    const IntervalProblem &problem;
-    const Facts &facts;
-    bool plain;
-
-    auto of(std::size_t i, std::size_t j) const {
-        const Number outer = Number(problem.dimensions[i]) * problem.dimensions[j] * facts.batch(i, j);
-        return [this, i, j, outer](std::size_t k) {
-            const Number once = outer * problem.dimensions[k];
-            return plain ? once : once * facts.passes(i, k, j);
-        };
-    }
-};
-
-struct Weighted {
-    const IntervalProblem &problem;
-    const Facts &facts;
-    double arithmetic, moved;
-
-    double elements(std::size_t i, std::size_t j) const {
-        return static_cast<double>(facts.batch(i, j)) * static_cast<double>(problem.dimensions[i]) *
-               static_cast<double>(problem.dimensions[j]);
-    }
-    auto of(std::size_t i, std::size_t j) const {
-        const double result = elements(i, j);
-        return [this, i, j, result](std::size_t k) {
-            const double once = arithmetic * result * static_cast<double>(problem.dimensions[k]) +
-                                moved * (elements(i, k) + elements(k, j) + result);
-            return once * static_cast<double>(facts.passes(i, k, j));
-        };
-    }
-};
-
-U64 largest_of(const std::vector<U64> &values) {
-    return values.empty() ? 1 : std::max<U64>(1, *std::max_element(values.begin(), values.end()));
-}
-
 }  // namespace
 
 Order interval_order(const IntervalProblem &problem) {
@@ -130,12 +72,7 @@ Order interval_order(const IntervalProblem &problem) {
     if (vertices < 3)
         return {};
     const Facts facts(problem);
-    const U64 largest = largest_of(problem.dimensions), batch = largest_of(problem.batches);
-    // Up to three passes, two bits.
-    const int bits = 3 * std::bit_width(largest) + std::bit_width(batch) + std::bit_width(vertices) + 2;
-    if (bits > 256)
-        throw std::overflow_error("the cost of this chain may not fit into 256 bits");
-    return in_narrowest(bits, [&](auto zero) -> Order {
+    return in_narrowest(bits_of_cost(problem), [&](auto zero) -> Order {
         using Number = decltype(zero);
         const Multiplications<Number> price{problem, facts, problem.gradients.empty()};
         auto [cost, sequence] = best<Number>(vertices, price);

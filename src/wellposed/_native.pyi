@@ -101,3 +101,19 @@ def chain_weighted_order(
     batches: Sequence[int] = (),
     gradients: Sequence[bool] = (),
 ) -> tuple[float, bytes]: ...
+def chain_least_peak(dimensions: Sequence[int], batches: Sequence[int] = ()) -> int: ...
+def chain_peak(dimensions: Sequence[int], sequence: bytes, batches: Sequence[int] = ()) -> tuple[int, bytes]: ...
+def chain_front(
+    dimensions: Sequence[int],
+    limit: int | None = None,
+    batches: Sequence[int] = (),
+    gradients: Sequence[bool] = (),
+) -> list[tuple[int, int, bytes]]: ...
+def chain_weighted_front(
+    dimensions: Sequence[int],
+    arithmetic: float,
+    moved: float,
+    limit: int | None = None,
+    batches: Sequence[int] = (),
+    gradients: Sequence[bool] = (),
+) -> list[tuple[int, float, bytes]]: ...
