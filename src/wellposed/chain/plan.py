@@ -99,7 +99,8 @@ class Plan:
     @cached_property
     def path(self) -> list[tuple[int, ...]]:
         """The contraction path, as ``numpy.einsum_path`` and opt_einsum have it: positions in the list of operands that
-        are left, whose product goes to its end. In the sequence that needs the least memory."""
+        are left, whose product goes to its end. In the sequence that needs the least memory. Positions ascend, so which
+        factor is the left one is not told here but by `products`."""
         return tree.path(self.sequence, self.operands)
 
     @cached_property
