@@ -1,5 +1,6 @@
 """Products of several matrices: the best order, exactly, and what it costs. Knows the compiled core alone."""
 
+from wellposed.chain.operand import Operand
 from wellposed.chain.plan import Plan, Product, matrix_chain_multiplication
 
-__all__ = ["Plan", "Product", "matrix_chain_multiplication"]
+__all__ = ["Operand", "Plan", "Product", "matrix_chain_multiplication"]

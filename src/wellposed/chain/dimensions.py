@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import SupportsIndex, TypeAlias, TypeGuard
 
-Dims: TypeAlias = "Iterable[SupportsIndex] | Iterable[Sequence[SupportsIndex]]"
-"""The n + 1 dimensions of n matrices, or the n shapes."""
+from wellposed.chain.operand import Operand, effective_shape
+
+Dims: TypeAlias = "Iterable[SupportsIndex] | Iterable[Sequence[SupportsIndex] | Operand]"
+"""The n + 1 dimensions of n matrices, or the n shapes; an `Operand` in place of a shape declares what else is known."""
 
 LIMIT = 2**63
 """Dimensions are below this, as the sizes of arrays are."""
@@ -24,6 +26,8 @@ class Chain:
     """One batch shape an operand; empty where no operand has a batch."""
     starts_with_vector: bool = False
     ends_with_vector: bool = False
+    structures: tuple[Operand, ...] = ()
+    """One entry an operand where any was declared."""
 
     @property
     def operands(self) -> int:
@@ -40,6 +44,8 @@ def parse(dims: Dims) -> Chain:
         raise ValueError("a chain has at least one matrix: give its dimensions, [rows, columns], or its shape")
     if _all_integers(given):
         return _from_dimensions(given)
+    if any(isinstance(entry, Operand) for entry in given):
+        return _from_operands(given)
     if isinstance(given[0], Sequence) and not isinstance(given[0], (str, bytes)):
         return _from_shapes(given)
     return _from_dimensions(tuple(_dimension(entry, f"dimension {at}") for at, entry in enumerate(given)))
@@ -104,6 +110,17 @@ def _from_shapes(given: Sequence[object]) -> Chain:
         batches = ()
     _check_broadcast(batches)
     return Chain(dimensions, batches, starts, ends)
+
+
+def _from_operands(given: Sequence[object]) -> Chain:
+    chain = _from_shapes([effective_shape(entry) if isinstance(entry, Operand) else entry for entry in given])
+    if chain.batches:
+        raise ValueError("operands with a structure have no batch dimensions")
+    structures = tuple(
+        entry if isinstance(entry, Operand) else Operand(shape)
+        for entry, shape in zip(given, pairwise(chain.dimensions), strict=True)
+    )
+    return replace(chain, structures=structures)
 
 
 def _shape(entry: object, at: int) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from wellposed import _native
 from wellposed.chain import tree
 from wellposed.chain.cost import MULTIPLICATIONS, Minimize, Objective, objective
 from wellposed.chain.dimensions import Chain, Dims, batch_sizes, parse, same_batch_everywhere
+from wellposed.chain.operand import Products
 from wellposed.chain.planning import Planned, front, plan_chain
 
 
@@ -27,7 +28,7 @@ class Product(NamedTuple):
     batch: int
     """How many matrices are multiplied at once; 1 without a batch."""
     multiplications: int
-    """Scalar multiplications, those of the backward pass included where gradients are asked for."""
+    """Scalar multiplications; those of the backward pass included where gradients are asked for."""
     elements: int
     """Elements of the product: ``batch · rows · columns``."""
 
@@ -146,7 +147,7 @@ class Plan:
         return [_plan(self.chain, rest, self.memory_limit, self.requires_grad, point) for point in found]
 
     def _total(self, products: Iterator[tuple[int, int, int]]) -> int:
-        if same_batch_everywhere(self.chain) and not self.requires_grad:
+        if same_batch_everywhere(self.chain) and not self.requires_grad and not self.chain.structures:
             d = self.chain.dimensions
             once = sum(d[i] * d[k] * d[j] for i, k, j in products)
             return once * math.prod(self.chain.batches[0]) if self.chain.batches else once
@@ -154,6 +155,7 @@ class Plan:
 
     def _products(self, spans: Iterator[tuple[int, int, int]]) -> Iterator[Product]:
         d, vertices = self.chain.dimensions, self.operands + 1
+        structured = Products(self.chain.structures) if self.chain.structures else None
         needing = [0]
         for needs in self.requires_grad:
             needing.append(needing[-1] + needs)
@@ -162,8 +164,8 @@ class Plan:
             passes = 1
             if self.requires_grad:
                 passes += (needing[k] > needing[i]) + (needing[j] > needing[k])
-            once = batch * d[i] * d[k] * d[j]
-            yield Product(i, k, j, d[i], d[k], d[j], batch, once * passes, batch * d[i] * d[j])
+            cost = structured.cost(i, k, j) if structured else batch * d[i] * d[k] * d[j] * passes
+            yield Product(i, k, j, d[i], d[k], d[j], batch, cost, batch * d[i] * d[j])
 
     def __repr__(self) -> str:
         from wellposed.chain.text import report
@@ -182,7 +184,8 @@ def matrix_chain_multiplication(
 
     `dims` are the n + 1 dimensions of n matrices (matrix i is ``dims[i]`` by ``dims[i + 1]``), or their n shapes: the
     first and the last may be vectors, and shapes may have batch dimensions in front, which broadcast as in
-    ``numpy.matmul``.
+    ``numpy.matmul``. An `Operand` in place of a shape declares what else is known of it: diagonal, triangular, an
+    inverse, sparse, of low rank …; multiplications are then those that are left, see `wellposed.chain.operand`.
 
     `minimize` is ``"multiplications"`` (scalar multiplications), ``"memory"`` (elements alive at once beyond the
     operands; of the orders with the fewest, the one with the fewest multiplications), ``"time"`` (a model of this

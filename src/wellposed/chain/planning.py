@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wellposed import _native
 from wellposed.chain.cost import Objective
 from wellposed.chain.dimensions import Chain, batch_sizes, same_batch_everywhere
+from wellposed.chain.operand import plan_structured
 
 LONGEST_BY_INTERVALS = 3_000
 """Matrices that the dynamic programme takes on: time grows with the cube, and memory with the square."""
+
+LONGEST_WITH_STRUCTURES = 200
+"""The same for operands with a structure, whose programme is in Python: about a second."""
 
 LONGEST_WITH_MEMORY = 500
 """The same where the peak of memory counts, which keeps a list of trades for every interval."""
@@ -28,6 +33,8 @@ class Planned:
 
 def plan_chain(chain: Chain, objective: Objective, limit: int | None, gradients: Sequence[bool]) -> Planned:
     """The best order. Raises ValueError where none fits into `limit`, or the chain is too long to be planned so."""
+    if chain.structures:
+        return _structured(chain, objective, limit, gradients)
     if limit is None and objective.only_multiplications:
         return _fewest_multiplications(chain, objective, gradients)
     if limit is None and not objective.memory:
@@ -48,6 +55,8 @@ def front(chain: Chain, objective: Objective, limit: int | None, gradients: Sequ
 
     Raises ValueError where no order fits into `limit`.
     """
+    if chain.structures:
+        raise ValueError(_ONLY_MULTIPLICATIONS)
     _check_length(chain, LONGEST_WITH_MEMORY, "with an eye on memory")
     batches = batch_sizes(chain)
     memory = objective.memory
@@ -79,6 +88,20 @@ def _fewest_multiplications(chain: Chain, objective: Objective, gradients: Seque
         _check_length(chain, LONGEST_BY_INTERVALS, "with batches or gradients that differ")
         cost, sequence = _native.chain_interval_order(chain.dimensions, batch_sizes(chain), gradients)
     return Planned(sequence, cost, cost if objective.multiplications == 1 else objective.multiplications * cost)
+
+
+_ONLY_MULTIPLICATIONS = (
+    "operands with a structure are planned for the fewest multiplications, without memory limits and gradients"
+)
+
+
+def _structured(chain: Chain, objective: Objective, limit: int | None, gradients: Sequence[bool]) -> Planned:
+    if limit is not None or gradients or not objective.only_multiplications:
+        raise ValueError(_ONLY_MULTIPLICATIONS)
+    _check_length(chain, LONGEST_WITH_STRUCTURES, "with structures")
+    cost, sequence = plan_structured(chain.structures)
+    packed = array("i", sequence).tobytes()
+    return Planned(packed, cost, cost if objective.multiplications == 1 else objective.multiplications * cost)
 
 
 def _check_length(chain: Chain, longest: int, purpose: str) -> None:
