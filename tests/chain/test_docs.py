@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import python
-from wellposed.chain import plan
+from wellposed.chain import dispatch, plan
 from wellposed.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -25,8 +25,9 @@ def test_the_page_computes_what_it_says():
 
 
 def test_docstrings_compute_what_they_say():
-    failed, tried = doctest.testmod(plan)
-    assert failed == 0 and tried
+    for module in (dispatch, plan):
+        failed, tried = doctest.testmod(module)
+        assert failed == 0 and tried
 
 
 def test_commands_print_what_the_page_says(capsys):
