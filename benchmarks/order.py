@@ -125,22 +125,25 @@ def dimensions_of(matrices: int) -> list[int]:
     return [rng.randint(1, 1000) for _ in range(matrices + 1)]
 
 
-def cell(name: str, planner: Planner, dimensions: Sequence[int], last: dict[str, float], quick: bool) -> str:
+def cell(
+    name: str, planner: Planner, dimensions: Sequence[int], last: dict[str, tuple[int, float]], quick: bool
+) -> str:
     matrices = len(dimensions) - 1
-    # Planning takes the cube of the length, or more: what will be too slow is not begun.
-    if last.get(name, 0.0) > LONGEST / 8:
+    # Planning takes the square of the length, or more: what will be too slow is not begun.
+    before, took = last.get(name, (matrices, 0.0))
+    if took * (matrices / before) ** 2 > LONGEST:
         return "–"
     try:
         call = planner(dimensions)
         took = seconds(call)
-        last[name] = took
+        last[name] = matrices, took
         if took > LONGEST:
             return f"> {LONGEST:.0f} s"
         less = torch_left_to_right(dimensions) if planner is torch_multi_dot else None
         ratio = beside(ours(dimensions), call, less, quick)
         return "–" if math.isnan(ratio) else written(ratio)
     except (ImportError, ValueError, RecursionError, IndexError, MemoryError, RuntimeError, KeyError) as error:
-        last[name] = LONGEST
+        last[name] = matrices, LONGEST
         return f"({type(error).__name__} at {matrices:,})"
 
 
@@ -150,12 +153,12 @@ def main() -> None:
     args = parser.parse_args()
     print(f"| matrices | wellposed | {' | '.join(PEERS)} |")
     print(f"|---|---|{'---|' * len(PEERS)}")
-    last: dict[str, float] = {}
+    last: dict[str, tuple[int, float]] = {}
     for matrices in LENGTHS[:9] if args.quick else LENGTHS:
         dimensions = dimensions_of(matrices)
         mine = ours(dimensions)
         mine()
-        took = median(seconds(mine, max(1, 2000 // matrices)) for _ in range(5))
+        took = median(seconds(mine, max(1, 2000 // matrices)) for _ in range(15))
         cells = [cell(name, planner, dimensions, last, args.quick) for name, planner in PEERS.items()]
         print(f"| {matrices:,} | {written(took * 1e6)} µs | {' | '.join(cells)} |", flush=True)
 
