@@ -5,7 +5,8 @@
 namespace nb = nanobind;
 
 NB_MODULE(_native, m) {
-    m.doc() = "The compiled core of wellposed: statistics of tensors and the tape of operations.";
+    m.doc() = "The compiled core of wellposed: statistics of tensors, the tape of operations, orders of chains.";
     bind_statistics(m);
     bind_tape(m);
+    bind_chain(m);
 }

@@ -4,6 +4,8 @@
 training loop, ``with wellposed.watch(model, optimizer) as w:`` does the same for a stretch of code, and
 ``wellposed.audit(model, batch, loss_fn)`` probes a model once without training it.
 
+``wellposed.matrix_chain_multiplication([10, 100, 5, 50])`` finds the best order for a product of several matrices.
+
 Importing this package is cheap: PyTorch is loaded when one of these is first used.
 """
 
@@ -12,11 +14,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wellposed.chain import Plan, matrix_chain_multiplication
     from wellposed.integrations.pytorch import Watch, audit, watch
     from wellposed.signals import EarlyWarning, InstabilityWarning, StoppedByWatch
 
 __version__ = "0.1.0"
-__all__ = ["EarlyWarning", "InstabilityWarning", "StoppedByWatch", "Watch", "__version__", "audit", "watch"]
+__all__ = [
+    "EarlyWarning",
+    "InstabilityWarning",
+    "Plan",
+    "StoppedByWatch",
+    "Watch",
+    "__version__",
+    "audit",
+    "matrix_chain_multiplication",
+    "watch",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,4 +41,8 @@ def __getattr__(name: str) -> Any:
         from wellposed import signals
 
         return getattr(signals, name)
+    if name in ("Plan", "matrix_chain_multiplication"):
+        from wellposed import chain
+
+        return getattr(chain, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

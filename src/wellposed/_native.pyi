@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 class Statistics:
@@ -89,3 +89,31 @@ class Tape:
     def last_site(self) -> int: ...
     @property
     def pending(self) -> int: ...
+
+def chain_order(dimensions: Sequence[int]) -> tuple[int, bytes]: ...
+def chain_interval_order(
+    dimensions: Sequence[int], batches: Sequence[int] = (), gradients: Sequence[bool] = ()
+) -> tuple[int, bytes]: ...
+def chain_weighted_order(
+    dimensions: Sequence[int],
+    arithmetic: float,
+    moved: float,
+    batches: Sequence[int] = (),
+    gradients: Sequence[bool] = (),
+) -> tuple[float, bytes]: ...
+def chain_least_peak(dimensions: Sequence[int], batches: Sequence[int] = ()) -> int: ...
+def chain_peak(dimensions: Sequence[int], sequence: bytes, batches: Sequence[int] = ()) -> tuple[int, bytes]: ...
+def chain_front(
+    dimensions: Sequence[int],
+    limit: int | None = None,
+    batches: Sequence[int] = (),
+    gradients: Sequence[bool] = (),
+) -> list[tuple[int, int, bytes]]: ...
+def chain_weighted_front(
+    dimensions: Sequence[int],
+    arithmetic: float,
+    moved: float,
+    limit: int | None = None,
+    batches: Sequence[int] = (),
+    gradients: Sequence[bool] = (),
+) -> list[tuple[int, float, bytes]]: ...

@@ -20,6 +20,7 @@ VERBS = {
     "run": "wellposed.cli.run",
     "report": "wellposed.cli.report",
     "explain": "wellposed.cli.explain",
+    "plan": "wellposed.cli.plan",
 }
 
 

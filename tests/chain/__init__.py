@@ -1,0 +1,1 @@
+"""The room `chain`, against brute force, NumPy and opt_einsum."""
