@@ -23,7 +23,7 @@ KNOWS = {
     "record": set[str](),
     "settings": set[str](),
     "signals": set[str](),
-    "rules": {"findings", "record", "signals"},
+    "rules": {"findings", "record", "signals", "chain"},
     "diagnosis": {"findings", "record"},
     "report": {"findings", "record", "diagnosis"},
     "capture": {"record", "signals", "_native"},

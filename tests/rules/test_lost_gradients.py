@@ -255,3 +255,73 @@ def test_constant_factors_keep_rank_one(tmp_path: Path) -> None:
 def test_one_factor_drawn_at_random_is_enough(tmp_path: Path) -> None:
     ran = run_program(FACTORS.format(p="torch.full((40, 5), 0.1)", q="0.5 * torch.randn(30, 5)"), tmp_path)
     assert "identical-units" not in ran.rules, ran.told()
+
+
+QUANTILES = """
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(nn.Linear(4, 16), nn.SiLU(), nn.Linear(16, 3))
+    levels = torch.tensor([0.01, 0.5, 0.99])
+    x = torch.randn(64, 4)
+    y = torch.randn(64, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-6)
+    for step in range(40):
+        error = y - model(x) + 8
+        loss = torch.maximum(levels * error, (levels - 1) * error).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+
+def test_the_larger_of_two_branches_is_no_bound(tmp_path: Path) -> None:
+    ran = run_program(QUANTILES, tmp_path)
+    assert "pinned-output" not in ran.rules, ran.told()
+
+
+DIVIDED = """
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(nn.Linear(30, 16), nn.ReLU(), nn.Linear(16, 2))
+    images = torch.randint(0, 256, (256, 30)).float() / 255
+    labels = (images[:, :15].sum(1) > images[:, 15:].sum(1)).long()
+    inputs = images / {scale}  # here
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    for step in range(60):
+        loss = nn.functional.cross_entropy(model(inputs), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+
+def test_pixels_divided_twice(tmp_path: Path) -> None:
+    ran = run_program(DIVIDED.format(scale=255), tmp_path)
+    assert ran.root_rules == ["unscaled-input"] and ran.root_lines == [ran.line_of("# here")], ran.told()
+    ran = run_program(DIVIDED.format(scale=1), tmp_path)
+    assert "unscaled-input" not in ran.rules, ran.told()
+
+
+def test_an_optimizer_is_handed_what_a_schedule_keeps_from_it(tmp_path: Path) -> None:
+    ran = run_program(
+        """
+        import torch
+        from torch import nn
+
+        model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 4))
+        x = torch.randn(512, 8)
+        y = x[:, :4].argmax(1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+        warmup = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: min(1.0, n / 5000))  # here
+        for step in range(60):
+            loss = nn.functional.cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            warmup.step()
+        """,
+        tmp_path,
+    )
+    assert ran.root_rules == ["learning-rate-too-small"] and ran.root_lines == [ran.line_of("# here")], ran.told()

@@ -13,6 +13,8 @@ from wellposed.record import Record, RecordError
 
 LONGEST_CHAIN = 6
 """Links of a chain that are put in order; a story has fewer."""
+WASTE: tuple[str, ...] = ("product-order", "python-overhead")
+"""Causes that cost time and break nothing: no other finding follows from them, nor they from another."""
 _PHASES = ("forward", "backward", "optimizer", None)
 
 
@@ -43,6 +45,8 @@ def rank(findings: Iterable[Finding], record: Record | None = None) -> list[Find
     With the record, consequences are tied to the roots that data flow leads back to; without, to the first root.
     """
     best = _once_a_place(sorted(_most_specific(findings), key=_time))
+    waste = [each for each in best if each.cause in WASTE]
+    best = [each for each in best if each.cause not in WASTE]
     advice = [each for each in best if each.role == "advice"]
     proposed = [each for each in best if each.role != "advice"]
     explained = _explained(proposed)
@@ -59,9 +63,11 @@ def rank(findings: Iterable[Finding], record: Record | None = None) -> list[Find
     consequences = _in_order_of_the_chain([*later, *consequences, *followed])
     told_lines = {(each.where.file, each.where.line) for each in [*roots, *consequences] if each.where.line is not None}
     advice = [each for each in advice if (each.where.file, each.where.line) not in told_lines]
-    ordered = [*roots, *consequences, *advice]
+    costly = [each for each in waste if each.role == "root"]
+    advice += [each for each in waste if each.role != "root"]
+    ordered = [*roots, *costly, *consequences, *advice]
     ids = {each: number for number, each in enumerate(ordered, 1)}
-    told = [replace(each, id=ids[each]) for each in [*roots, *advice]]
+    told = [replace(each, id=ids[each]) for each in [*roots, *costly, *advice]]
     for each in consequences:
         known = () if each.rule in SYMPTOMS else [*roots, *consequences]
         causes = nearest([other for other in known if explains(other, each)])

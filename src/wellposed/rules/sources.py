@@ -142,7 +142,8 @@ def lines_with_value(record: Record, file: str, keyword: str, value: str) -> lis
 
 
 def lines_casting(record: Record, file: str, dtype: str) -> list[int]:
-    """Lines of a file that cast by ``.to(torch.float16)`` or by a keyword ``dtype=torch.float16``."""
+    """Lines of a file that cast by ``.to(torch.float16)``, by a keyword ``dtype=torch.float16``, or by a name that
+    stands for a dtype (``.to(args.dtype)``)."""
     tree = parsed(record.source(file) or "")
     if tree is None:
         return []
@@ -152,9 +153,15 @@ def lines_casting(record: Record, file: str, dtype: str) -> list[int]:
             for node in ast.walk(tree)
             if isinstance(node, ast.Call) and called(node) == "to"
             for value in [*node.args, *(each.value for each in node.keywords)]
-            if isinstance(value, ast.Attribute) and value.attr in (dtype, {"float16": "half"}.get(dtype, dtype))
+            if _names_dtype(value, (dtype, {"float16": "half"}.get(dtype, dtype)))
         }
     )
+
+
+def _names_dtype(value: ast.expr, names: tuple[str, ...]) -> bool:
+    if isinstance(value, ast.Attribute):
+        return value.attr in names or (value.attr == "dtype" and isinstance(value.value, ast.Name))
+    return isinstance(value, ast.Name) and "dtype" in value.id.lower()
 
 
 def called(call: ast.Call) -> str:

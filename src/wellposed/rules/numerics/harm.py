@@ -21,8 +21,10 @@ ABOVE_CHANCE = 1.5
 NEAR_CHANCE = 0.75
 """First and last loss over that of a guess: a sound start lies within a tenth of it, and what was learned shows
 below."""
-FAR_ABOVE = 10.0
-"""First squared error over the variance of the targets: models that predict 0 at first begin near 1."""
+FAR_ABOVE = 3.0
+"""First squared error over the variance of the targets: models that predict 0 of centred targets begin near 1."""
+ONLY_THE_MEAN = 0.9
+"""Last squared error over that variance: a model that has learned the mean of its targets and nothing else."""
 BEYOND = 1e6
 """No value of a model at work is as large (TheDeepChecker's limit for gradients)."""
 GROWN = 2.0
@@ -70,7 +72,7 @@ def _no_better_than_a_guess(record: Record, trend: LossTrend) -> bool:
         return False
     chance, variance = chance_of(record), variance_of_targets(record)
     if variance is not None and variance > 0:
-        return trend.first > FAR_ABOVE * variance and trend.late > variance
+        return trend.first > FAR_ABOVE * variance and trend.late > ONLY_THE_MEAN * variance
     if chance is None:
         return False
     return max(trend.first, trend.early) > ABOVE_CHANCE * chance.loss and trend.late > NEAR_CHANCE * chance.loss

@@ -48,6 +48,7 @@ for step in range(20):
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Rule
@@ -92,7 +93,15 @@ def _is_pinned(passage: Passage) -> bool:
     operation = passage.forward
     if operation.base not in _CLAMPS or _is_relu(operation) or silent(passage.arrived):
         return False
+    if operation.base in ("minimum", "maximum") and not _bounds(operation):
+        return False
     return passage.left.count > 0 and passage.left.zero >= NEARLY_ALL * passage.left.count
+
+
+def _bounds(operation: Operation) -> bool:
+    """Whether the larger or smaller of two tensors is taken to bound one by a number: of two branches of a loss each
+    has its share, and the gradient of one says nothing of the other."""
+    return len(operation.inputs) > 1 and math.prod(operation.inputs[1].shape) == 1
 
 
 def _is_relu(operation: Operation) -> bool:

@@ -2,7 +2,8 @@
 
 ## What it sees
 In a program with several optimizers, a loss that is the mean of log(1 - sigmoid(score)) (or of a log-sigmoid without a
-minus), minimised: it ends near 0, the worst value it has, while the gradient that it sends falls to a tenth and less.
+minus, or the negative of a binary cross entropy), minimised: it ends near 0, the worst value it has, while the gradient
+that it sends falls to a tenth and less.
 
 ## Why it matters
 The derivative of log(1 - sigmoid(s)) is -sigmoid(s): where the discriminator is sure that a sample is generated, s is
@@ -90,6 +91,8 @@ LOST = 0.05
 """Distance of the late loss from 0: the mean chance that the discriminator gives to a generated sample."""
 FADED = 0.1
 """Late gradient norm over the largest."""
+_NEGATED: Final = ("binary_cross_entropy_with_logits", "binary_cross_entropy", "softplus")
+"""Losses whose negative is the logarithm of 1 - sigmoid: maximising the discriminator's loss saturates the same way."""
 _STEPS: Final = ("mean", "sum", "add", "view", "squeeze", "clone", "mul", "unsqueeze")
 
 
@@ -109,18 +112,21 @@ def check(record: Record) -> Iterator[Finding]:
 
 def _logarithm(record: Record, steps: list[Step]) -> Operation | None:
     """The logarithm of 1 - sigmoid (or of a sigmoid) whose mean the loss is; None where it is another loss."""
-    made = (record.operation(step.loss_operation) for step in reversed(steps) if step.loss_operation)
-    current = next((each for each in made if each is not None), None)
+    recorded = (record.operation(step.loss_operation) for step in reversed(steps) if step.loss_operation)
+    current = next((each for each in recorded if each is not None), None)
     for _ in range(8):
         if current is None:
             return None
         if current.base == "log_sigmoid_forward":
             return current
+        before = producer(record, current.inputs[0]) if current.inputs else None
+        if current.base == "neg" and before is not None and before.base in _NEGATED:
+            return current
         if current.base == "log":
             return current if _of_sigmoid(record, current) else None
         if current.base not in _STEPS and not current.is_view:
             return None
-        current = producer(record, current.inputs[0]) if current.inputs else None
+        current = before
     return None
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from wellposed.findings import Location
 from wellposed.record import Operand, Operation, Record
 from wellposed.rules.numerics.layers import layers
-from wellposed.rules.sources import names_in, parsed
+from wellposed.rules.sources import assignments, called, names_in, parsed
 from wellposed.rules.tracing import location, origin, producer
 
 INDEXING: Final = frozenset(
@@ -81,7 +81,32 @@ def place_of_data(record: Record, operand: Operand, used: Operation) -> Location
             made = each
             if each.base not in INDEXING:
                 break
-    return location(made) if made is not None else location(used)
+    return location(made) if made is not None else _passed_to_model(record, used) or location(used)
+
+
+def _passed_to_model(record: Record, used: Operation) -> Location | None:
+    """Where the name gets its value that the program calls its model with; None where the text tells of no such call,
+    or where the name is a loop's."""
+    root = record.modules().get(used.module.partition(".")[0])
+    file = used.site.file if used.site is not None else None
+    tree = parsed(record.source(file) or "") if file is not None else None
+    if root is None or tree is None or file is None:
+        return None
+    kind = root.kind.rpartition(".")[2]
+    models = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and called(node.value) == kind
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in models and node.args:
+            value = node.args[0].value if isinstance(node.args[0], ast.Subscript) else node.args[0]
+            given = assignments(tree, value.id) if isinstance(value, ast.Name) else []
+            if len(given) == 1:
+                return Location(file, given[0][0], None)
+    return None
 
 
 def lineage(record: Record, operand: Operand) -> Iterator[Operation]:

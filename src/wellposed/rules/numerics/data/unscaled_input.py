@@ -69,6 +69,10 @@ LARGE = 30.0
 """Rms of the data. LeCun et al. 1998 (Efficient BackProp, 4.3) ask for mean 0 and variance 1; pixels to 255 have an rms
 of about 150, standardised data never more than a few."""
 
+FAINT = 0.02
+"""Largest magnitude of data that is too small: pixels that were divided by 255 twice reach 1/255. A first layer as
+PyTorch draws it (rms · sqrt(fan-in) = 0.58) then gives all samples the same, its bias."""
+
 
 def check(record: Record) -> Iterator[Finding]:
     harm = harm_of(record)
@@ -82,7 +86,10 @@ def check(record: Record) -> Iterator[Finding]:
     words = harm.words if harm is not None else "and the activations after it are saturated"
     for operation, data in entering(record, steps[0]):
         values = data.statistics
-        if values is None or not values.count or values.nonfinite or values.root_mean_square <= LARGE:
+        if values is None or not values.count or values.nonfinite:
+            continue
+        faint = harm is not None and harm.kind == "stuck" and 0.0 < values.largest_magnitude < FAINT
+        if values.root_mean_square <= LARGE and not faint:
             continue
         if values.standard_deviation == 0 or _is_one_hot(values):
             continue
@@ -92,7 +99,7 @@ def check(record: Record) -> Iterator[Finding]:
             f"{number(values.root_mean_square)}), far from unit scale, {words}.",
             step=operation.step,
             evidence=[
-                Evidence("rms of the data", values.root_mean_square, "", LARGE),
+                Evidence("rms of the data", values.root_mean_square, "", FAINT if faint else LARGE),
                 Evidence("smallest value", values.minimum),
                 Evidence("largest value", values.maximum),
                 Evidence("mean", values.mean),
@@ -103,7 +110,7 @@ def check(record: Record) -> Iterator[Finding]:
                     "mean 0 and spread 1, column by column",
                     "x = (x - x_train.mean(0)) / x_train.std(0).clamp(min=1e-6)",
                 ),
-                Fix("pixels to [0, 1]", "images = images.float() / 255"),
+                Fix("pixels to [0, 1], once", "images = images.float() / 255"),
             ],
             operations=[operation.id],
         )

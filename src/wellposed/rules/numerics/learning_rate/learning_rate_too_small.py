@@ -101,9 +101,9 @@ def check(record: Record) -> Iterator[Finding]:
         return
     ratio, gradient = _typical(record)
     steps = trend.count
-    if _already_good(record, trend.first):
-        return
     fell = bool(rates) and usual < FALLEN * max(rates)
+    if not fell and _already_good(record, trend.first):
+        return
     if math.isnan(ratio) or gradient < VANISHED * abs(trend.first) or (ratio * steps > MOVED and not fell):
         return
     held_back = bool(rates) and used.rate is not None and max(rates) < HELD_BACK * used.rate

@@ -1,0 +1,96 @@
+"""The same product computed several times within a step.
+
+## What it sees
+Products of the same two matrices, element for element, more than once in the forward pass of one step. It is a root
+finding where the repetitions take a tenth of the run's time or more, and advice below.
+
+## Why it matters
+Neither Python nor PyTorch remembers results: `(A @ B) @ x` in one line and `(A @ B) @ y` in the next multiplies A and B
+twice. Within a compiled function common subexpressions are found, across functions and loops they are not.
+
+## A program that shows it
+```python
+import torch
+
+torch.manual_seed(0)
+A = torch.randn(300, 300, requires_grad=True)
+B = torch.randn(300, 300)
+x, y = torch.randn(300, 400), torch.randn(300, 400)
+optimizer = torch.optim.SGD([A], lr=1e-4)
+for step in range(6):
+    loss = ((A @ B) @ x).pow(2).mean() + ((A @ B) @ y).abs().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## What to do instead
+Keep the result.
+```python
+import torch
+
+torch.manual_seed(0)
+A = torch.randn(300, 300, requires_grad=True)
+B = torch.randn(300, 300)
+x, y = torch.randn(300, 400), torch.randn(300, 400)
+optimizer = torch.optim.SGD([A], lr=1e-4)
+for step in range(6):
+    AB = A @ B
+    loss = (AB @ x).pow(2).mean() + (AB @ y).abs().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wellposed.findings import Evidence, Finding, Fix, Rule
+from wellposed.record import Record
+from wellposed.rules.order.products import Product, products
+from wellposed.rules.order.same_values import same
+from wellposed.rules.order.worth import LEAST_MULTIPLICATIONS, measured_step, waste
+from wellposed.rules.tracing import location
+
+RULE = Rule(
+    name="repeated-product",
+    code="O102",
+    cause="product-order",
+    summary="the same matrices are multiplied several times within a step",
+)
+
+
+def check(record: Record) -> Iterator[Finding]:
+    step = measured_step(record)
+    if step is None:
+        return
+    for group in same(products(record, step)):
+        repeated = group[1:]
+        if sum(each.multiplications for each in repeated) >= LEAST_MULTIPLICATIONS:
+            yield _finding(record, step, group)
+
+
+def _finding(record: Record, step: int, group: list[Product]) -> Finding:
+    repeated = [each.operation for each in group[1:]]
+    lost = waste(record, step, repeated, 1.0)
+    lines = sorted({each.operation.site.line for each in group if each.operation.site is not None})
+    shape = "x".join(map(str, group[0].left.shape)) + " · " + "x".join(map(str, group[0].right.shape))
+    where = f" (lines {', '.join(map(str, lines))})" if len(lines) > 1 else ""
+    return RULE.finding(
+        location(repeated[0]),
+        f"The same product {shape} is computed {len(group)} times in a step{where}: about {lost.share:.0%} of the "
+        "time.",
+        severity=lost.severity,
+        role=lost.role,
+        step=step,
+        evidence=[
+            Evidence("times it is computed", len(group), "a step", 1),
+            Evidence("multiplications wasted", sum(each.multiplications for each in group[1:]), "a step"),
+            Evidence("time lost", lost.seconds, "s a step"),
+            Evidence("share of the step's time", lost.share, "", 0.1),
+        ],
+        fixes=[Fix("keep the result", "AB = A @ B  # once, before both uses")],
+        operations=[repeated[0].id],
+    )

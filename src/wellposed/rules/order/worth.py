@@ -1,0 +1,67 @@
+"""What wasted multiplications cost a run: the measured time of the products, and its share of the run."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from wellposed.findings.finding import Role, Severity
+from wellposed.record import Operation, Record
+
+MATERIAL = 0.1
+"""Share of the run's time from which on waste is a root finding and not advice: Amdahl's law gives 1.11 times the speed
+at best where it is less."""
+LEAST_SECONDS = 1e-3
+"""A step's loss of time below this is nobody's concern, whatever its share."""
+LEAST_MULTIPLICATIONS = 1_000_000
+"""Saved multiplications a step below this take less than a call from Python does (about a microsecond at 10^12 a
+second), so that nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waste:
+    """Of one place in the source, over one step."""
+
+    seconds: float
+    """Measured, of the products' forward and backward operations, times the share of them that is wasted."""
+    share: float
+    """Of the time that the step took without the recording."""
+
+    @property
+    def role(self) -> Role:
+        return "root" if self.share >= MATERIAL and self.seconds >= LEAST_SECONDS else "advice"
+
+    @property
+    def severity(self) -> Severity:
+        return "warning" if self.role == "root" else "note"
+
+
+def measured_step(record: Record) -> int | None:
+    """The full step to look at: the middle one of those after the first, in which libraries warm up; None without."""
+    full = [step.id for step in record.steps() if step.level == "full"]
+    return full[(len(full) + 1) // 2] if len(full) > 2 else full[-1] if full else None
+
+
+def waste(record: Record, step: int, operations: Iterable[Operation], part: float) -> Waste:
+    """`part` of the time of these forward operations, and of the backward operations that differentiate them."""
+    forward = {each.id: each.seconds for each in operations}
+    backward = sum(each.seconds for each in record.operations(step=step, phase="backward") if each.forward in forward)
+    lost = part * (sum(forward.values()) + backward)
+    whole = _seconds_of(record, step)
+    return Waste(lost, lost / whole if whole > 0 else 0.0)
+
+
+def _seconds_of(record: Record, step: int) -> float:
+    """The step's own time; the first step's holds imports and what was made before the loop, so it is the median of
+    the others where there are others."""
+    own = [
+        max(each.seconds - (each.recording_seconds or 0.0), 0.0)
+        for each in record.steps()
+        if each.seconds is not None and (each.id == step or each.level != "full")
+    ]
+    own = own or [0.0]
+    chosen = next((each for each in record.steps() if each.id == step), None)
+    if chosen is None or chosen.seconds is None:
+        return statistics.median(own)
+    return max(chosen.seconds - (chosen.recording_seconds or 0.0), 0.0)
