@@ -71,10 +71,10 @@ def check(record: Record) -> Iterator[Finding]:
         product = _only_multiplied(record, operation)
         if product is None or _saved(operation, product) < LEAST_MULTIPLICATIONS:
             continue
-        finding = _finding(record, step, operation, product)
-        if (finding.where.file, finding.where.line) not in told:
-            told.add((finding.where.file, finding.where.line))
-            yield finding
+        for finding in _finding(record, step, operation, product):
+            if (finding.where.file, finding.where.line) not in told:
+                told.add((finding.where.file, finding.where.line))
+                yield finding
 
 
 def _only_multiplied(record: Record, operation: Operation) -> Product | None:
@@ -96,14 +96,16 @@ def _saved(operation: Operation, product: Product) -> int:
     return 2 * product.batch * _size(operation) ** 3 // 3
 
 
-def _finding(record: Record, step: int, operation: Operation, product: Product) -> Finding:
+def _finding(record: Record, step: int, operation: Operation, product: Product) -> Iterator[Finding]:
     n = _size(operation)
     cost = product.batch * n**3 + product.multiplications
     saved = _saved(operation, product)
     lost = waste(record, step, [operation, product.operation], saved / cost)
     on_left = product.left.producer == operation.id
     instead = "torch.linalg.solve(A, b)  # for inv(A) @ b" if on_left else "torch.linalg.solve(A, b, left=False)"
-    return RULE.finding(
+    if not lost.noticeable:
+        return
+    yield RULE.finding(
         location(product.operation),
         f"A {n}x{n} matrix is inverted only to be multiplied with: solving the system takes "
         f"{saved / cost:.0%} fewer multiplications ({cost - saved:,} for {cost:,}) and loses fewer digits; about "

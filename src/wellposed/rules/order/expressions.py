@@ -9,6 +9,9 @@ from wellposed.record import Record
 from wellposed.rules.order.products import Chain, Leaf
 from wellposed.rules.sources import called, parsed
 
+MOST_NAMED = 8
+ENDS = 40
+"""Matrices of a chain that are all named; of more, so many characters of either end."""
 _CALLS = ("matmul", "mm", "bmm", "mv", "dot")
 
 
@@ -19,8 +22,10 @@ def names_of(record: Record, chain: Chain) -> list[str]:
 
 
 def written(record: Record, chain: Chain, order: object) -> str:
-    """The order with the operands' names."""
-    return _expression(order, names_of(record, chain))
+    """The order with the operands' names; of a long chain its ends."""
+    names = names_of(record, chain)
+    text = _expression(order, names)
+    return text if len(names) <= MOST_NAMED else f"{text[:ENDS].rstrip()} … {text[-ENDS:].lstrip()}"
 
 
 def as_written(record: Record, chain: Chain) -> str:

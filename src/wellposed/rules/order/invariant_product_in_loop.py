@@ -82,16 +82,18 @@ def check(record: Record) -> Iterator[Finding]:
             places[site.id if site is not None else None].append(group)
     for found in places.values():
         if sum(group[0].multiplications for group in found) >= LEAST_MULTIPLICATIONS:
-            yield _finding(record, chosen, found)
+            yield from _finding(record, chosen, found)
 
 
-def _finding(record: Record, steps: list[int], found: list[list[Product]]) -> Finding:
+def _finding(record: Record, steps: list[int], found: list[list[Product]]) -> Iterator[Finding]:
     step = steps[len(steps) // 2]
     here = [each for group in found for each in group if each.operation.step == step]
     first = max(here, key=lambda each: each.multiplications)
     lost = waste(record, step, [each.operation for each in here], 1.0)
     shape = "x".join(map(str, first.left.shape)) + " · " + "x".join(map(str, first.right.shape))
-    return RULE.finding(
+    if not lost.noticeable:
+        return
+    yield RULE.finding(
         location(first.operation),
         f"The product {shape} is computed at every step from matrices that never change: about {lost.share:.0%} of the "
         "time.",

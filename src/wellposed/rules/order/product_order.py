@@ -97,7 +97,7 @@ def check(record: Record) -> Iterator[Finding]:
     for found in places.values():
         saved = sum(each.cost - each.best for each in found)
         if saved >= LEAST_MULTIPLICATIONS and sum(e.cost for e in found) >= WASTEFUL * sum(e.best for e in found):
-            yield _finding(record, step, found)
+            yield from _finding(record, step, found)
 
 
 def _priced(chain: Chain, learned: frozenset[int]) -> Priced | None:
@@ -136,7 +136,7 @@ def _cost(chain: Chain, order: object, needs: list[bool]) -> tuple[int, tuple[in
     return left[0] + right[0] + once * (1 + left[2] + right[2]), (*batch, *rows, *columns), left[2] or right[2]
 
 
-def _finding(record: Record, step: int, found: list[Priced]) -> Finding:
+def _finding(record: Record, step: int, found: list[Priced]) -> Iterator[Finding]:
     first = max(found, key=lambda each: each.cost - each.best)
     cost, best = sum(each.cost for each in found), sum(each.best for each in found)
     operations = [product.operation for each in found for product in each.chain.products]
@@ -144,7 +144,9 @@ def _finding(record: Record, step: int, found: list[Priced]) -> Finding:
     instead = written(record, first.chain, first.order)
     times = f"{number(cost / best)} times as many" if best else "where none are needed"
     guilty = max(first.chain.products, key=lambda each: each.multiplications).operation
-    return RULE.finding(
+    if not lost.noticeable:
+        return
+    yield RULE.finding(
         location(_told_at(first.chain, guilty)),
         f"`{as_written(record, first.chain)}` takes {cost:,} multiplications a step, {times} as `{instead}` "
         f"({best:,}): about {lost.share:.0%} of the time.",

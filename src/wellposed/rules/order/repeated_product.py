@@ -69,16 +69,18 @@ def check(record: Record) -> Iterator[Finding]:
     for group in same(products(record, step)):
         repeated = group[1:]
         if sum(each.multiplications for each in repeated) >= LEAST_MULTIPLICATIONS:
-            yield _finding(record, step, group)
+            yield from _finding(record, step, group)
 
 
-def _finding(record: Record, step: int, group: list[Product]) -> Finding:
+def _finding(record: Record, step: int, group: list[Product]) -> Iterator[Finding]:
     repeated = [each.operation for each in group[1:]]
     lost = waste(record, step, repeated, 1.0)
     lines = sorted({each.operation.site.line for each in group if each.operation.site is not None})
     shape = "x".join(map(str, group[0].left.shape)) + " · " + "x".join(map(str, group[0].right.shape))
     where = f" (lines {', '.join(map(str, lines))})" if len(lines) > 1 else ""
-    return RULE.finding(
+    if not lost.noticeable:
+        return
+    yield RULE.finding(
         location(repeated[0]),
         f"The same product {shape} is computed {len(group)} times in a step{where}: about {lost.share:.0%} of the "
         "time.",

@@ -92,7 +92,7 @@ def check(record: Record) -> Iterator[Finding]:
             places[site.id if site is not None else None, found.what].append(found)
     for each in places.values():
         if sum(one.cost - one.best for one in each) >= LEAST_MULTIPLICATIONS:
-            yield _finding(record, step, each)
+            yield from _finding(record, step, each)
 
 
 def _ignored(record: Record, product: Product) -> Ignored | None:
@@ -138,14 +138,16 @@ def _identity_and_thin(record: Record, made: Operation) -> Product | None:
     return None
 
 
-def _finding(record: Record, step: int, found: list[Ignored]) -> Finding:
+def _finding(record: Record, step: int, found: list[Ignored]) -> Iterator[Finding]:
     cost, best = sum(each.cost for each in found), sum(each.best for each in found)
     first = max(found, key=lambda each: each.cost)
     operations = [operation for each in found for operation in (each.product.operation, *each.others)]
     lost = waste(record, step, operations, 1.0 - best / cost)
     times = f"{number(cost / best)} times as many" if best else "all of them for nothing"
     shape = "x".join(map(str, first.product.left.shape)) + " · " + "x".join(map(str, first.product.right.shape))
-    return RULE.finding(
+    if not lost.noticeable:
+        return
+    yield RULE.finding(
         location(first.product.operation),
         f"This product multiplies {first.what} as if it were full: {cost:,} multiplications a step, {times} as "
         f"`{first.instead}` takes ({best:,}): about {lost.share:.0%} of the time.",

@@ -12,6 +12,8 @@ from wellposed.record import Operation, Record
 MATERIAL = 0.1
 """Share of the run's time from which on waste is a root finding and not advice: Amdahl's law gives 1.11 times the speed
 at best where it is less."""
+NOTICEABLE = 0.01
+"""Share of the run's time below which nothing is said."""
 LEAST_SECONDS = 1e-3
 """A step's loss of time below this is nobody's concern, whatever its share."""
 LEAST_MULTIPLICATIONS = 1_000_000
@@ -27,6 +29,11 @@ class Waste:
     """Measured, of the products' forward and backward operations, times the share of them that is wasted."""
     share: float
     """Of the time that the step took without the recording."""
+
+    @property
+    def noticeable(self) -> bool:
+        """Whether it is worth a word."""
+        return self.share >= NOTICEABLE
 
     @property
     def role(self) -> Role:
