@@ -75,6 +75,12 @@ def test_multiplications_are_those_of_forward_and_backward(tmp_path: Path) -> No
     assert values["multiplications in the best order"] == 2 * 4 * 500 * 8 + 3 * 4 * 8 * 500
 
 
+def test_a_transposed_product_is_taken_apart(tmp_path: Path) -> None:
+    ran = run("(A @ B).T @ v", tmp_path, A="500, 8 g", B="8, 500 g", v="500, 1")
+    (finding,) = found(ran, "product-order")
+    assert finding.fixes[0].how == "A0.T @ (A1.T @ A2)", ran.told()
+
+
 SOUND = {
     "best as written": ("x @ A @ B", {"x": "4, 500", "A": "500, 8 g", "B": "8, 500 g"}),
     "a function between": ("torch.relu(A @ B) @ v", {"A": "400, 400", "B": "400, 400", "v": "400 g"}),

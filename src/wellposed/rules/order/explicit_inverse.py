@@ -116,8 +116,7 @@ def _finding(record: Record, step: int, operation: Operation, product: Product) 
         evidence=[
             Evidence("multiplications as written", cost, "a step"),
             Evidence("multiplications of a solve", cost - saved, "a step"),
-            Evidence("time lost", lost.seconds, "s a step"),
-            Evidence("share of the step's time", lost.share, "", 0.1),
+            *lost.evidence(),
         ],
         fixes=[
             Fix("solve instead", instead),

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from wellposed.record import Record
-from wellposed.rules.order.products import Chain, Leaf
+from wellposed.rules.order.products import Chain, Leaf, written_shape
 from wellposed.rules.sources import called, parsed
 
 MOST_NAMED = 8
@@ -35,7 +35,7 @@ def as_written(record: Record, chain: Chain) -> str:
 
 def legend(chain: Chain) -> str:
     """The operands' shapes in order: ``8x1800 · 1800x8 · 8x1800``."""
-    return " · ".join("x".join(map(str, leaf.shape)) for leaf in chain.leaves)
+    return " · ".join(written_shape(leaf.shape) for leaf in chain.leaves)
 
 
 def _expression(order: object, names: list[str], inside: bool = False) -> str:

@@ -90,21 +90,19 @@ def _finding(record: Record, steps: list[int], found: list[list[Product]]) -> It
     here = [each for group in found for each in group if each.operation.step == step]
     first = max(here, key=lambda each: each.multiplications)
     lost = waste(record, step, [each.operation for each in here], 1.0)
-    shape = "x".join(map(str, first.left.shape)) + " · " + "x".join(map(str, first.right.shape))
     if not lost.noticeable:
         return
     yield RULE.finding(
         location(first.operation),
-        f"The product {shape} is computed at every step from matrices that never change: about {lost.share:.0%} of the "
-        "time.",
+        f"The product {first.shapes} is computed at every step from matrices that never change: about "
+        f"{lost.share:.0%} of the time.",
         severity=lost.severity,
         role=lost.role,
         step=step,
         evidence=[
             Evidence("measured steps with the same factors", len(steps), f"of {len(steps)}", FEWEST_STEPS),
             Evidence("multiplications wasted", sum(each.multiplications for each in here), "a step"),
-            Evidence("time lost", lost.seconds, "s a step"),
-            Evidence("share of the step's time", lost.share, "", 0.1),
+            *lost.evidence(),
         ],
         fixes=[Fix("multiply before the loop", "smoothed = graph @ features  # once")],
         operations=[first.operation.id],

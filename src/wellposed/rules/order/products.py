@@ -50,6 +50,11 @@ class Product:
         return self.right.shape[-1] if len(self.right.shape) >= 2 else 1
 
     @property
+    def shapes(self) -> str:
+        """Of the factors: ``8x1800 · 1800x8``."""
+        return f"{written_shape(self.left.shape)} · {written_shape(self.right.shape)}"
+
+    @property
     def multiplications(self) -> int:
         """Scalar multiplications of the forward product."""
         return self.batch * self.rows * self.inner * self.columns
@@ -85,6 +90,11 @@ class Chain:
     @property
     def last(self) -> Product:
         return self.products[0]
+
+
+def written_shape(shape: tuple[int, ...]) -> str:
+    """``8x1800``; empty for a scalar."""
+    return "x".join(map(str, shape))
 
 
 def product_of(operation: Operation) -> Product | None:
@@ -142,7 +152,7 @@ def _factor(
         found.leaves.append(Leaf(operand, turned))
         return len(found.leaves) - 1
     shape = operand.shape
-    transposed = shape != output.shape
+    transposed = shape != output.shape or _taken_transposed(record, product.operation)
     if transposed and (len(shape) != 2 or shape != output.shape[::-1]):
         found.leaves.append(Leaf(operand, turned))
         return len(found.leaves) - 1
@@ -191,6 +201,9 @@ def _single_use(record: Record, operation: int) -> bool:
     return len(uses) == 1
 
 
-def transposed_views(record: Record, operation: int) -> bool:
-    """Whether some view of the result is its transpose."""
-    return any(each.base in ("t", "transpose", "permute", "numpy_T") for each in record.consumers(operation))
+def _taken_transposed(record: Record, operation: Operation) -> bool:
+    """Whether the forward pass takes the transpose of a square result, whose shape does not tell."""
+    return any(
+        each.base in ("t", "transpose", "permute", "numpy_T") and each.phase == "forward"
+        for each in record.consumers(operation.id)
+    )

@@ -76,22 +76,20 @@ def _finding(record: Record, step: int, group: list[Product]) -> Iterator[Findin
     repeated = [each.operation for each in group[1:]]
     lost = waste(record, step, repeated, 1.0)
     lines = sorted({each.operation.site.line for each in group if each.operation.site is not None})
-    shape = "x".join(map(str, group[0].left.shape)) + " · " + "x".join(map(str, group[0].right.shape))
     where = f" (lines {', '.join(map(str, lines))})" if len(lines) > 1 else ""
     if not lost.noticeable:
         return
     yield RULE.finding(
         location(repeated[0]),
-        f"The same product {shape} is computed {len(group)} times in a step{where}: about {lost.share:.0%} of the "
-        "time.",
+        f"The same product {group[0].shapes} is computed {len(group)} times in a step{where}: about "
+        f"{lost.share:.0%} of the time.",
         severity=lost.severity,
         role=lost.role,
         step=step,
         evidence=[
             Evidence("times it is computed", len(group), "a step", 1),
             Evidence("multiplications wasted", sum(each.multiplications for each in group[1:]), "a step"),
-            Evidence("time lost", lost.seconds, "s a step"),
-            Evidence("share of the step's time", lost.share, "", 0.1),
+            *lost.evidence(),
         ],
         fixes=[Fix("keep the result", "AB = A @ B  # once, before both uses")],
         operations=[repeated[0].id],

@@ -144,7 +144,6 @@ def _finding(record: Record, step: int, found: list[Ignored]) -> Iterator[Findin
     operations = [operation for each in found for operation in (each.product.operation, *each.others)]
     lost = waste(record, step, operations, 1.0 - best / cost)
     times = f"{number(cost / best)} times as many" if best else "all of them for nothing"
-    shape = "x".join(map(str, first.product.left.shape)) + " · " + "x".join(map(str, first.product.right.shape))
     if not lost.noticeable:
         return
     yield RULE.finding(
@@ -157,9 +156,8 @@ def _finding(record: Record, step: int, found: list[Ignored]) -> Iterator[Findin
         evidence=[
             Evidence("multiplications as written", cost, "a step"),
             Evidence("multiplications that are needed", best, "a step"),
-            Evidence("time lost", lost.seconds, "s a step"),
-            Evidence("share of the step's time", lost.share, "", 0.1),
-            Evidence("shapes", shape),
+            *lost.evidence(),
+            Evidence("shapes", first.product.shapes),
             Evidence("products at this line", len(found)),
         ],
         fixes=[Fix("use what is known of the matrix", first.instead)],

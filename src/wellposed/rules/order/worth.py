@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wellposed.findings.finding import Role, Severity
+from wellposed.findings.finding import Evidence, Role, Severity
 from wellposed.record import Operation, Record
 
 MATERIAL = 0.1
@@ -29,6 +29,12 @@ class Waste:
     """Measured, of the products' forward and backward operations, times the share of them that is wasted."""
     share: float
     """Of the time that the step took without the recording."""
+
+    def evidence(self) -> tuple[Evidence, Evidence]:
+        return (
+            Evidence("time lost", self.seconds, "s a step"),
+            Evidence("share of the step's time", self.share, "", MATERIAL),
+        )
 
     @property
     def noticeable(self) -> bool:
