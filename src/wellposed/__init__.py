@@ -37,14 +37,12 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in ("Watch", "audit", "watch"):
         from wellposed.integrations import pytorch as module
-
-        return getattr(module, name)
-    if name in ("EarlyWarning", "InstabilityWarning", "StoppedByWatch"):
-        from wellposed import signals
-
-        return getattr(signals, name)
-    if name in ("Plan", "matrix_chain_multiplication", "multi_dot"):
-        from wellposed import chain
-
-        return getattr(chain, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    elif name in ("EarlyWarning", "InstabilityWarning", "StoppedByWatch"):
+        from wellposed import signals as module
+    elif name in ("Plan", "matrix_chain_multiplication", "multi_dot"):
+        from wellposed import chain as module
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Kept: coming here takes longer than the product of a few small matrices.
+    value = globals()[name] = getattr(module, name)
+    return value

@@ -35,6 +35,7 @@ _multi_dot = torch.linalg.multi_dot
 _grad_mode = torch.is_grad_enabled
 _compiling = torch.compiler.is_dynamo_compiling
 _needs_gradient = attrgetter("requires_grad")
+_any_needs_gradient = torch._C._any_requires_grad
 _level = torch._C._functorch.maybe_current_level
 
 
@@ -45,8 +46,7 @@ def multiply(tensors: Sequence[Any]) -> Any:
     # Without a batch, PyTorch's own function finds an order as good, and calls each product from C++.
     if len(tensors) <= _LONGEST_BY_TORCH and _level() is None:
         try:
-            needs = _grad_mode() and [*map(_needs_gradient, tensors)]
-            if needs and True in needs and False in needs:
+            if _grad_mode() and _any_needs_gradient(*tensors) and not all(map(_needs_gradient, tensors)):
                 return _multiply(tensors)
             out = _multi_dot(tensors)
         except (RuntimeError, TypeError, AttributeError):
