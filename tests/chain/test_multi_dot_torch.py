@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.chain.test_multi_dot import arrays_of, chains, stacks
 from wellposed import matrix_chain_multiplication, multi_dot
+from wellposed.chain.symbolic import order_of_symbols
 
 np = pytest.importorskip("numpy")
 torch = pytest.importorskip("torch")
@@ -270,10 +271,43 @@ def test_compiled_for_any_size_once_for_every_order():
     assert len(graphs) == 2
 
 
-def test_compiled_long_chains():
-    compiled = torch.compile(lambda *operands: multi_dot(operands), fullgraph=True, backend="eager")
-    tensors = tensors_of(pairwise([5, 1] * 6))
-    torch.testing.assert_close(compiled(*tensors), multi_dot(tensors))
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_compiled_long_chains(dynamic):
+    costs = []
+
+    def backend(module, example):
+        shapes = [
+            [each.meta["example_value"].shape for each in node.args]
+            for node in module.graph.nodes
+            if node.target is torch.matmul
+        ]
+        costs.append(sum(int(left[0] * left[1] * right[1]) for left, right in shapes))
+        return module
+
+    torch._dynamo.reset()
+    compiled = torch.compile(lambda *operands: multi_dot(operands), fullgraph=True, backend=backend, dynamic=dynamic)
+    for dims in ([5, 1] * 6, [2, 9, 3, 8, 4, 7, 5, 6, 3, 2]):
+        tensors = tensors_of(pairwise(dims))
+        torch.testing.assert_close(compiled(*tensors), reduce(torch.matmul, tensors))
+        assert costs[-1] == matrix_chain_multiplication(dims).cost
+
+
+@pytest.mark.parametrize("needs", [[False] * 4, [True, False, False, False], [False, False, False, True], [True] * 4])
+def test_symbols_are_ordered_as_numbers_are(needs):
+    random = np.random.default_rng(4)
+    for _ in range(200):
+        dims = [int(each) for each in random.integers(1, 30, 5)]
+        shapes = [(*((4,) if random.random() < 0.3 else ()), *each) for each in pairwise(dims)]
+        plan = matrix_chain_multiplication(shapes, requires_grad=needs)
+        steps = order_of_symbols(shapes, needs).steps
+        ends = {at: at + 1 for at in range(4)}
+        cost = 0
+        for i, k in steps:
+            j = ends[k]
+            batch = 4 if any(len(shape) == 3 for shape in shapes[i:j]) else 1
+            cost += batch * dims[i] * dims[k] * dims[j] * (1 + any(needs[i:k]) + any(needs[k:j]))
+            ends[i] = j
+        assert cost == plan.cost
 
 
 def test_modes_and_subclasses_see_the_products():

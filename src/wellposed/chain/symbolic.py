@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wellposed.chain.ordering import Order, left_to_right
+from wellposed.chain.ordering import Order
 
 LONGEST = 8
-"""Matrices that are ordered so, by O(n³) traced operations; longer chains run from left to right under a tracer."""
+"""Matrices that are best ordered so: it takes O(n³) traced operations, and as many guards."""
 
 
-def symbolic_steps(shapes: Sequence[Sequence[Any]], requires_grad: Sequence[bool]) -> Order:
+def order_of_symbols(shapes: Sequence[Sequence[Any]], requires_grad: Sequence[bool]) -> Order:
     """The order with the fewest multiplications, as `wellposed.chain.ordering.order_of` finds it."""
     count = len(shapes)
-    if count > LONGEST:
-        return left_to_right(count)
     first, last = shapes[0], shapes[-1]
     dims = [1 if len(first) == 1 else first[-2]]
     dims += [shape[-1] for shape in shapes[:-1]]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from operator import attrgetter
+from operator import attrgetter, index
 from typing import Any
 
 import torch
 
+from wellposed.chain import symbolic
 from wellposed.chain.half_precision import WIDER, guarded
 from wellposed.chain.libraries import standard
 from wellposed.chain.ordering import (
@@ -16,7 +17,6 @@ from wellposed.chain.ordering import (
     Shape,
     as_matrices,
     has_batch,
-    left_to_right,
     multiply_in_order,
     order_of,
     with_mapped_axes,
@@ -180,16 +180,15 @@ def _readable(tensor: Any) -> bool:
 
 def _traced(tensors: Sequence[Any]) -> Any:
     """Under torch.compile, where sizes may be symbols: comparing costs guards on the comparison alone, so that a
-    program is compiled again where another order is better, and not for every size."""
+    program is compiled again where another order is better, and not for every size. Sizes of long chains are fixed."""
     tensors = _promoted(list(tensors))
     shapes = [tensor.shape for tensor in tensors]
-    if len(tensors) <= 2:
-        order = left_to_right(len(tensors))
+    gradients = [_grad_mode() and tensor.requires_grad for tensor in tensors]
+    if len(tensors) <= symbolic.LONGEST:
+        order = symbolic.order_of_symbols(shapes, gradients)
     else:
-        from wellposed.chain.symbolic import symbolic_steps
-
-        gradients = [tensor.requires_grad for tensor in tensors] if _grad_mode() else [False] * len(tensors)
-        order = symbolic_steps(shapes, gradients)
+        sizes = tuple(tuple(index(size) for size in shape) for shape in shapes)
+        order = Order(*_fixed_order(sizes, tuple(gradients)))
     device, dtype = tensors[0].device.type, tensors[0].dtype
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
@@ -197,6 +196,14 @@ def _traced(tensors: Sequence[Any]) -> Any:
         return _evaluate(tensors, order, shapes)
     with torch.autocast(device, enabled=False):
         return _evaluate([tensor.to(torch.float32) for tensor in tensors], order, shapes).to(torch.float16)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, unused-ignore]
+def _fixed_order(
+    shapes: tuple[Shape, ...], requires_grad: tuple[bool, ...]
+) -> tuple[tuple[tuple[int, int], ...], bool]:
+    order = _order(shapes, requires_grad if True in requires_grad else ())
+    return order.steps, order.as_written
 
 
 class Toolbox(standard.Toolbox):
