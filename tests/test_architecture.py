@@ -40,8 +40,11 @@ KNOWS = {
 
 _WITH_TORCH = {"capture", "trial", "digits", "integrations"}
 LIBRARIES = {
-    "torch": _WITH_TORCH,
+    "torch": _WITH_TORCH | {"chain"},
     "numpy": _WITH_TORCH | {"chain"},
+    "jax": {"chain"},
+    "dask": {"chain"},
+    "scipy": {"chain"},
     "jinja2": {"report"},
     "rich": {"report", "cli"},
 }
@@ -159,6 +162,13 @@ def test_importing_the_package_is_cheap() -> None:
     loaded = _loaded_by("import wellposed")
     assert not loaded & {"torch", "numpy", "rich", "jinja2", "sqlite3", "wellposed.capture", "wellposed._native"}
     assert len(loaded - _loaded_by("pass")) < 20
+
+
+def test_products_load_only_the_library_of_their_operands() -> None:
+    pytest.importorskip("numpy")
+    loaded = _loaded_by("import numpy, wellposed\nwellposed.multi_dot([numpy.ones((3, 3))] * 4)")
+    assert "wellposed.chain.libraries.numpy" in loaded
+    assert not loaded & {"torch", "jax", "dask", "scipy", "cupy"}
 
 
 def test_the_command_line_answers_without_torch() -> None:

@@ -4,7 +4,8 @@
 training loop, ``with wellposed.watch(model, optimizer) as w:`` does the same for a stretch of code, and
 ``wellposed.audit(model, batch, loss_fn)`` probes a model once without training it.
 
-``wellposed.matrix_chain_multiplication([10, 100, 5, 50])`` finds the best order for a product of several matrices.
+``wellposed.matrix_chain_multiplication([10, 100, 5, 50])`` finds the best order for a product of several matrices,
+and ``wellposed.multi_dot([A, B, C])`` multiplies in it.
 
 Importing this package is cheap: PyTorch is loaded when one of these is first used.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wellposed.chain import Plan, matrix_chain_multiplication
+    from wellposed.chain import Plan, matrix_chain_multiplication, multi_dot
     from wellposed.integrations.pytorch import Watch, audit, watch
     from wellposed.signals import EarlyWarning, InstabilityWarning, StoppedByWatch
 
@@ -28,6 +29,7 @@ __all__ = [
     "__version__",
     "audit",
     "matrix_chain_multiplication",
+    "multi_dot",
     "watch",
 ]
 
@@ -35,14 +37,12 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in ("Watch", "audit", "watch"):
         from wellposed.integrations import pytorch as module
-
-        return getattr(module, name)
-    if name in ("EarlyWarning", "InstabilityWarning", "StoppedByWatch"):
-        from wellposed import signals
-
-        return getattr(signals, name)
-    if name in ("Plan", "matrix_chain_multiplication"):
-        from wellposed import chain
-
-        return getattr(chain, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    elif name in ("EarlyWarning", "InstabilityWarning", "StoppedByWatch"):
+        from wellposed import signals as module
+    elif name in ("Plan", "matrix_chain_multiplication", "multi_dot"):
+        from wellposed import chain as module
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Kept: coming here takes longer than the product of a few small matrices.
+    value = globals()[name] = getattr(module, name)
+    return value

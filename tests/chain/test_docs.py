@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import python
-from wellposed.chain import dispatch, plan
+from wellposed.chain import dispatch, evaluate, plan
 from wellposed.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def test_the_page_computes_what_it_says():
 
 
 def test_docstrings_compute_what_they_say():
-    for module in (dispatch, plan):
+    for module in (dispatch, evaluate, plan):
         failed, tried = doctest.testmod(module)
         assert failed == 0 and tried
 
