@@ -4,7 +4,8 @@
 training loop, ``with wellposed.watch(model, optimizer) as w:`` does the same for a stretch of code, and
 ``wellposed.audit(model, batch, loss_fn)`` probes a model once without training it.
 
-``wellposed.matrix_chain_multiplication([10, 100, 5, 50])`` finds the best order for a product of several matrices.
+``wellposed.matrix_chain_multiplication([10, 100, 5, 50])`` finds the best order for a product of several matrices, and
+``torch.compile(model, backend="wellposed")`` puts those of a PyTorch program into it (settings: `wellposed.torch`).
 
 Importing this package is cheap: PyTorch is loaded when one of these is first used.
 """
@@ -45,4 +46,8 @@ def __getattr__(name: str) -> Any:
         from wellposed import chain
 
         return getattr(chain, name)
+    if name == "torch":
+        import importlib
+
+        return importlib.import_module("wellposed.torch")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
