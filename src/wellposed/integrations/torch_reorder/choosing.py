@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from torch.fx import Graph, Node
 
 from wellposed.integrations.torch_reorder.contraction import Order, cheapest_order
+from wellposed.integrations.torch_reorder.factoring import factored
 from wellposed.integrations.torch_reorder.gathering import Computations, Expression, Term, leaf_computations
 from wellposed.integrations.torch_reorder.indices import Axes
-from wellposed.integrations.torch_reorder.operations import BIASED, PRODUCTS, multiplications
+from wellposed.integrations.torch_reorder.mirroring import mirrored_order
+from wellposed.integrations.torch_reorder.operations import BIASED, PRODUCTS, SUMS, multiplications
 
 LEAST_SHARE_SAVED = 0.1
 """Of the multiplications concerned. Orders within a tenth of each other differ in time by how well the shapes suit the
@@ -211,6 +213,20 @@ class _State:
 
 
 def _planned(expression: Expression, seen_through: bool) -> Planned:
+    orders, cost = _ordered(expression)
+    if len(expression.terms) > 1 and (fewer := factored(expression)) is not expression:
+        fewer_orders, fewer_cost = _ordered(fewer)
+        if fewer_cost < cost:
+            expression, orders, cost = fewer, fewer_orders, fewer_cost
+    products = any(node.target in PRODUCTS | BIASED | SUMS for node in expression.inside)
+    if seen_through:
+        return Planned(expression, orders, cost, True)
+    # Where all is elementwise, compilers fuse it into one pass over memory, and its order is theirs.
+    worth = products and pays(expression.before, cost)
+    return Planned(expression, orders, cost if worth else expression.before, worth)
+
+
+def _ordered(expression: Expression) -> tuple[tuple[Order, ...], int]:
     orders = tuple(order_of(term, expression.axes, expression) for term in expression.terms)
     hint = expression.indices.hint
     elements = hint(index for axis in expression.axes for index in axis)
@@ -220,14 +236,20 @@ def _planned(expression: Expression, seen_through: bool) -> Planned:
         for term in expression.terms
         if term.coefficient != 1
     )
-    if seen_through:
-        return Planned(expression, orders, cost, True)
-    worth = pays(expression.before, cost)
-    return Planned(expression, orders, cost if worth else expression.before, worth)
+    # Sums of leaves, with a number that each is multiplied by.
+    cost += sum(
+        (1 + (number != 1)) * hint(index for axis in leaf.axes for index in axis)
+        for term in expression.terms
+        for leaf in term.leaves
+        for number, _ in leaf.others
+    )
+    return orders, cost
 
 
 def order_of(term: Term, axes: Axes, expression: Expression) -> Order:
     """The cheapest order of one term of an expression with the given axes."""
     held = [frozenset(index for axis in leaf.axes for index in axis) for leaf in term.leaves]
     result = frozenset(index for axis in axes for index in axis)
-    return cheapest_order(held, result, expression.indices.hint)
+    cheapest = cheapest_order(held, result, expression.indices.hint)
+    mirrored = mirrored_order(term.leaves, result, expression.indices.hint)
+    return cheapest if mirrored is None or mirrored.multiplications >= cheapest.multiplications else mirrored

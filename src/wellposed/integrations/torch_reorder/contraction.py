@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 
 from wellposed.chain import matrix_chain_multiplication
 
-Tree: TypeAlias = "int | tuple[Any, Any]"
-"""The number of a tensor, or a pair of trees whose results are multiplied."""
+Tree: TypeAlias = "Any"
+"""The number of a tensor, a pair of trees whose results are multiplied, or, on the right of a pair, `Again`."""
 
 MOST_BY_SUBSETS = 8
 """Tensors that the programme over subsets takes on: 3ⁿ steps, some 20 ms. Beyond, the cheapest pair is multiplied next;
@@ -30,6 +30,15 @@ class Order:
     tree: Tree
     multiplications: int
     """Scalar multiplications; one for each element that is scaled or summed."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """The result of the tree on the left of the pair a second time, with its indices under other names."""
+
+    tensors: tuple[int, ...]
+    """Whose product it is too."""
+    renamed: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from torch.fx import Node
 
 from wellposed.integrations.torch_reorder.choosing import Planned
-from wellposed.integrations.torch_reorder.contraction import Tree
+from wellposed.integrations.torch_reorder.contraction import Again, Tree
 from wellposed.integrations.torch_reorder.gathering import Computations, Leaf
 from wellposed.integrations.torch_reorder.operations import (
     ADDITIONS,
     BIASED,
     PRODUCTS,
+    SUMS,
     aten,
     is_view,
     swaps_matrix,
@@ -55,9 +56,11 @@ class Report:
 
     rewrites: tuple[Rewrite, ...]
     before: int
-    """Multiplications of all its products as written, each intermediate once; an addition counts as one."""
+    """Multiplications of all its products as written; an addition counts as one."""
     after: int
     """The same now."""
+    merged: int = 0
+    """Products that were written again elsewhere, and are now computed once."""
 
     def __str__(self) -> str:
         return table(self)
@@ -65,9 +68,12 @@ class Report:
 
 def table(report: Report) -> str:
     """The report as text, one rewrite a paragraph, without a newline at its end."""
-    if not report.rewrites:
-        return f"no product is cheaper in another order: {report.before:,} multiplications"
     lines = []
+    if report.merged:
+        lines.append(f"{report.merged} written again elsewhere, and computed once")
+    if not report.rewrites:
+        lines.append(f"no product is cheaper in another order: {report.after:,} multiplications")
+        return "\n".join(lines)
     for rewrite in report.rewrites:
         where = f"{rewrite.file}:{rewrite.line}" if rewrite.file else "somewhere"
         lines.append(f"{where}, {rewrite.phase}" + (f": {rewrite.code}" if rewrite.code else ""))
@@ -92,9 +98,10 @@ def describe(planned: Planned, known: Computations) -> Rewrite:
     names: dict[Node, str] = {}
     for term in expression.terms:
         for leaf in term.leaves:
-            if leaf.node not in names:
-                number = len(names)
-                names[leaf.node] = _LETTERS[number] if number < len(_LETTERS) else f"A{number}"
+            for node in leaf.nodes:
+                if node not in names:
+                    number = len(names)
+                    names[node] = _LETTERS[number] if number < len(_LETTERS) else f"A{number}"
     terms = [
         _scaled(term.coefficient, _tree(order.tree, term.leaves, names))
         for term, order in zip(expression.terms, planned.orders, strict=True)
@@ -107,7 +114,7 @@ def describe(planned: Planned, known: Computations) -> Rewrite:
         code,
         "backward" if _is_backward(expression.root) else "forward",
         _written(expression.root, expression.inside, names, known),
-        " + ".join(terms),
+        " + ".join(terms).replace("+ −", "− "),
         tuple((name, _shape(node)) for node, name in names.items()),
         expression.before,
         planned.cost,
@@ -116,10 +123,21 @@ def describe(planned: Planned, known: Computations) -> Rewrite:
 
 def _tree(tree: Tree, leaves: Sequence[Leaf], names: dict[Node, str], outermost: bool = True) -> str:
     if isinstance(tree, tuple):
-        inner = "·".join(_tree(part, leaves, names, False) for part in tree)
+        left, right = tree
+        if isinstance(right, Again):
+            half = _tree(left, leaves, names)
+            return f"S·S again, S = {half}" if outermost else f"(S·S again, S = {half})"
+        inner = f"{_tree(left, leaves, names, False)}·{_tree(right, leaves, names, False)}"
         return inner if outermost else f"({inner})"
-    leaf = leaves[tree]
-    return names[leaf.node] + ("ᵀ" if leaf.transposed else "")
+    return _leaf(leaves[tree], names)
+
+
+def _leaf(leaf: Leaf, names: dict[Node, str]) -> str:
+    name = names[leaf.node] + ("ᵀ" if leaf.transposed else "")
+    if not leaf.others:
+        return name
+    others = [_scaled(number, _leaf(other, names)) for number, other in leaf.others]
+    return f"({' + '.join([name, *others])})".replace("+ −", "− ")
 
 
 def _written(
@@ -144,7 +162,7 @@ def _written(
         text = (" − " if node.target is aten.sub.Tensor else " + ").join(parts)
     elif node.target is aten.neg.default:
         return f"−{parts[0]}"
-    elif node.target in (aten.sum.default, aten.sum.dim_IntList):
+    elif node.target in SUMS:
         return f"Σ{parts[0]}"
     else:
         numbers = [f"{one:g}" for one in node.args[:2] if isinstance(one, (int, float))]

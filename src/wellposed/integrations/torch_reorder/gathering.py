@@ -42,6 +42,12 @@ class Leaf:
     axes: Axes
     transposed: bool = False
     """Whether the product has it transposed, for people to read."""
+    others: tuple[tuple[float, Leaf], ...] = ()
+    """What is added to the tensor, each times a number; they have the same indices, maybe in another order."""
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        return (self.node, *(other.node for _, other in self.others))
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,6 @@ class Computations:
     """The computations of a graph, each known by the first node that computes the same, and who uses them."""
 
     def __init__(self, graph: Graph, half_precision: bool = False) -> None:
-        self.position: dict[Node, int] = {}
         self._first: dict[Node, Node] = {}
         self.nodes: list[Node] = []
         """Those computations that are the first of their kind, in the graph's order."""
@@ -80,10 +85,10 @@ class Computations:
         """Computations that products use more than once."""
         seen: dict[Any, Node] = {}
         self._computes: set[Node] = set()
-        for at, node in enumerate(graph.nodes):
-            self.position[node] = at
+        self._live = _live(graph)
+        for node in graph.nodes:
             computes = is_computation(node, half_precision)
-            if not (computes or is_view(node)):
+            if node not in self._live or not (computes or is_view(node)):
                 continue
             key = (node.target, self._key(node.args), self._key(tuple(sorted(node.kwargs.items()))))
             try:
@@ -99,6 +104,10 @@ class Computations:
     def first(self, node: Node) -> Node:
         """The first node of the graph that computes the same."""
         return self._first.get(node, node)
+
+    def every(self) -> Iterable[Node]:
+        """All computations, those that are there twice included."""
+        return [node for node, first in self._first.items() if first in self._computes]
 
     def computes(self, node: Node) -> bool:
         return node in self._computes
@@ -120,7 +129,7 @@ class Computations:
     def _find_users(self, graph: Graph) -> None:
         self.users = {node: set() for node in self.nodes}
         for node in graph.nodes:
-            if is_view(node):
+            if is_view(node) or node not in self._live:
                 continue
             reader = self.first(node)
             for base in map(self.base, _tensors(node)):
@@ -214,6 +223,17 @@ def _multiplied(one: Term, other: Term) -> Term:
     return Term(one.coefficient * other.coefficient, one.leaves + other.leaves)
 
 
+def _live(graph: Graph) -> set[Node]:
+    """The nodes that a result, or an effect, depends on. Tracing leaves others behind, and they are nobody's users."""
+    waiting = [node for node in graph.nodes if node.op == "output" or node.is_impure()]
+    live = set(waiting)
+    while waiting:
+        below = [node for node in waiting.pop().all_input_nodes if node not in live]
+        live.update(below)
+        waiting += below
+    return live
+
+
 def _tensors(node: Node) -> list[Node]:
     """The arguments of `node`, as often as they stand there."""
     found: list[Node] = []
@@ -228,5 +248,5 @@ def _known_sizes(node: Node) -> bool:
 
 def leaf_computations(expression: Expression, known: Computations) -> Sequence[Node]:
     """The leaves that are computed in the graph by operators of products, each once."""
-    found = dict.fromkeys(leaf.node for term in expression.terms for leaf in term.leaves)
+    found = dict.fromkeys(node for term in expression.terms for leaf in term.leaves for node in leaf.nodes)
     return [node for node in found if known.computes(node)]

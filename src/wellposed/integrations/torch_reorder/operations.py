@@ -141,6 +141,8 @@ def _biased_product(node: Node, axes: Axes, indices: Indices) -> list[Addend] | 
     value, result = value_of(bias), value_of(node)
     if operands is None or value is None or result is None or not _is_number(beta) or not _is_number(alpha):
         return None
+    if beta == 0:  # then the bias is not even read, so that a NaN in it does not count
+        return [Addend(alpha, operands)]  # type: ignore[arg-type]
     return [Addend(beta, ((bias, _broadcast(value, result, axes)),)), Addend(alpha, operands)]  # type: ignore[arg-type]
 
 
@@ -213,6 +215,7 @@ def _is_number(given: object) -> bool:
 
 PRODUCTS = {aten.mm.default, aten.bmm.default, aten.mv.default, aten.dot.default, aten.vdot.default}
 BIASED = {aten.addmm.default, aten.baddbmm.default, aten.addmv.default}
+SUMS = {aten.sum.dim_IntList, aten.sum.default}
 ADDITIONS = {aten.add.Tensor, aten.sub.Tensor}
 _READERS: dict[Any, _Reader] = {
     **dict.fromkeys(PRODUCTS, _product),
@@ -223,8 +226,7 @@ _READERS: dict[Any, _Reader] = {
     aten.div.Tensor: _division,
     aten.div.Scalar: _division,
     aten.neg.default: _negation,
-    aten.sum.dim_IntList: _sum,
-    aten.sum.default: _sum,
+    **dict.fromkeys(SUMS, _sum),
 }
 
 HALVES = {torch.float16, torch.bfloat16}
@@ -266,7 +268,7 @@ def multiplications(node: Node) -> int:
         left = value_of(node.args[1 if node.target in BIASED else 0])
         assert left is not None
         return elements * _elements(left.shape[-1:]) + (elements if node.target in BIASED else 0)
-    if node.target in (aten.sum.default, aten.sum.dim_IntList):
+    if node.target in SUMS:
         source = value_of(node.args[0])
         assert source is not None
         return _elements(source.shape)

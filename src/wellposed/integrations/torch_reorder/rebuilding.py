@@ -13,7 +13,7 @@ from torch._guards import detect_fake_mode
 from torch.fx import Graph, Node
 
 from wellposed.integrations.torch_reorder.choosing import Planned
-from wellposed.integrations.torch_reorder.contraction import Tree
+from wellposed.integrations.torch_reorder.contraction import Again, Tree
 from wellposed.integrations.torch_reorder.gathering import Leaf, Term
 from wellposed.integrations.torch_reorder.indices import Axes, Axis, Indices, Size, size_of
 from wellposed.integrations.torch_reorder.operations import value_of
@@ -92,7 +92,10 @@ class Rebuilder:
         return result if early else self._scaled(result, term.coefficient)
 
     def _leaf(self, leaf: Leaf) -> Value:
-        return Value(self._replaced.get(leaf.node, leaf.node), leaf.axes)
+        value = Value(self._replaced.get(leaf.node, leaf.node), leaf.axes)
+        for number, other in leaf.others:
+            value = self._sum(value, self._scaled(self._leaf(other), number), value.axes)
+        return value
 
     def _tree(self, tree: Tree, values: Sequence[Value], wanted: set[int], order: list[int]) -> Value:
         if not isinstance(tree, tuple):
@@ -101,6 +104,10 @@ class Rebuilder:
         outside = {index for at, value in enumerate(values) if at not in numbers for index in value.indices}
         outside |= wanted
         left = self._tree(tree[0], values, outside | _indices_of(values, _numbers(tree[1])), order)
+        if isinstance(tree[1], Again):
+            renamed = dict(tree[1].renamed)
+            axes = tuple(tuple(renamed[index] for index in axis) for axis in left.axes)
+            return self._product(left, Value(left.node, axes), outside, order)
         right = self._tree(tree[1], values, outside | _indices_of(values, _numbers(tree[0])), order)
         return self._product(left, right, outside, order)
 
@@ -240,8 +247,10 @@ class Rebuilder:
 
     def _size_node(self, size: Size) -> Node:
         """A node before the root whose value is the size."""
-        if size in self._size_nodes:
-            return self._size_nodes[size]
+        known: Node | None = self._size_nodes.get(size)
+        if known is not None:
+            return known
+        node: Node
         for node in self._graph.nodes:
             if node is self._root:
                 break
@@ -318,6 +327,8 @@ def _frozen(given: Any) -> Any:
 
 
 def _numbers(tree: Tree) -> list[int]:
+    if isinstance(tree, Again):
+        return list(tree.tensors)
     return [*_numbers(tree[0]), *_numbers(tree[1])] if isinstance(tree, tuple) else [tree]
 
 

@@ -9,7 +9,7 @@ from torch.fx import Graph, GraphModule, Node
 from wellposed.integrations.torch_reorder.choosing import choose
 from wellposed.integrations.torch_reorder.explaining import Report, describe
 from wellposed.integrations.torch_reorder.gathering import Computations
-from wellposed.integrations.torch_reorder.operations import is_view, multiplications
+from wellposed.integrations.torch_reorder.operations import BIASED, PRODUCTS, is_view, multiplications
 from wellposed.integrations.torch_reorder.rebuilding import Rebuilder
 
 log = logging.getLogger("wellposed.torch")
@@ -28,15 +28,20 @@ def reorder_graph(graph: Graph | GraphModule, *, half_precision: bool = False) -
         graph = graph.graph
     known = Computations(graph, half_precision)
     choice = choose(graph, known)
-    before = sum(map(multiplications, known.nodes))
+    before = sum(map(multiplications, known.every()))
     chosen = [one for one in choice.planned if one.rewritten]
-    told = {one.expression.root: describe(one, known) for one in chosen}
-    if not chosen:
+    twins = _twins(graph, known)
+    merged = {
+        twin: first
+        for first, others in twins.items()
+        if first.target in PRODUCTS | BIASED and known.computes(first)
+        for twin in others
+    }
+    if not chosen and not merged:
         return Report((), before, before)
-    twins: dict[Node, list[Node]] = {}
-    for node in graph.nodes:
-        if known.first(node) is not node:
-            twins.setdefault(known.first(node), []).append(node)
+    told = {one.expression.root: describe(one, known) for one in chosen}
+    for twin, first in merged.items():
+        twin.replace_all_uses_with(first)
     rebuilder = Rebuilder(graph)
     done = []
     for one in chosen:
@@ -58,8 +63,18 @@ def reorder_graph(graph: Graph | GraphModule, *, half_precision: bool = False) -
     if module is not None:
         module.recompile()
     # Counted anew: products that several rewrites have in common are computed once.
-    after = sum(map(multiplications, Computations(graph, half_precision).nodes))
-    return Report(tuple(done), before, after)
+    after = sum(map(multiplications, Computations(graph, half_precision).every()))
+    return Report(tuple(done), before, after, len(merged))
+
+
+def _twins(graph: Graph, known: Computations) -> dict[Node, list[Node]]:
+    """For the first node of each kind, those that compute the same."""
+    found: dict[Node, list[Node]] = {}
+    for node in graph.nodes:
+        first = known.first(node)
+        if first is not node:
+            found.setdefault(first, []).append(node)
+    return found
 
 
 def _sweep(graph: Graph, known: Computations, made: set[Node]) -> None:
