@@ -35,6 +35,7 @@ KNOWS = {
     "cli": EVERY_ROOM,
     "__init__": EVERY_ROOM,
     "__main__": {"cli"},
+    "torch": {"integrations"},
 }
 """What each room may import of the others; the command line knows everybody and nobody knows it."""
 

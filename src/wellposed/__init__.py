@@ -4,18 +4,22 @@
 training loop, ``with wellposed.watch(model, optimizer) as w:`` does the same for a stretch of code, and
 ``wellposed.audit(model, batch, loss_fn)`` probes a model once without training it.
 
-``wellposed.matrix_chain_multiplication([10, 100, 5, 50])`` finds the best order for a product of several matrices,
-and ``wellposed.multi_dot([A, B, C])`` multiplies in it.
+``wellposed.matrix_chain_multiplication([10, 100, 5, 50])`` finds the best order for a product of several matrices, and
+``wellposed.multi_dot([A, B, C])`` multiplies in it. Programs as they stand are put into it by ``@wellposed.ordered``
+(NumPy and eager PyTorch), ``torch.compile(model, backend="wellposed")`` (settings: `wellposed.torch`) and
+``wellposed.jax.ordered``.
 
-Importing this package is cheap: PyTorch is loaded when one of these is first used.
+Importing this package is cheap: what a name needs, PyTorch above all, is loaded when the name is first used.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wellposed.chain import Plan, matrix_chain_multiplication, multi_dot
+    from wellposed.integrations.ordered import Ordered, ordered
     from wellposed.integrations.pytorch import Watch, audit, watch
     from wellposed.signals import EarlyWarning, InstabilityWarning, StoppedByWatch
 
@@ -23,6 +27,7 @@ __version__ = "0.1.0"
 __all__ = [
     "EarlyWarning",
     "InstabilityWarning",
+    "Ordered",
     "Plan",
     "StoppedByWatch",
     "Watch",
@@ -30,19 +35,33 @@ __all__ = [
     "audit",
     "matrix_chain_multiplication",
     "multi_dot",
+    "ordered",
     "watch",
 ]
 
+_HOMES = {
+    "EarlyWarning": "signals",
+    "InstabilityWarning": "signals",
+    "Ordered": "integrations.ordered",
+    "Plan": "chain",
+    "StoppedByWatch": "signals",
+    "Watch": "integrations.pytorch",
+    "audit": "integrations.pytorch",
+    "matrix_chain_multiplication": "chain",
+    "multi_dot": "chain",
+    "ordered": "integrations.ordered",
+    "watch": "integrations.pytorch",
+}
+"""The modules of what is loaded when it is first used."""
+_MODULES = ("jax", "torch")
+"""Modules of this package that need the library they are named after."""
+
 
 def __getattr__(name: str) -> Any:
-    if name in ("Watch", "audit", "watch"):
-        from wellposed.integrations import pytorch as module
-    elif name in ("EarlyWarning", "InstabilityWarning", "StoppedByWatch"):
-        from wellposed import signals as module
-    elif name in ("Plan", "matrix_chain_multiplication", "multi_dot"):
-        from wellposed import chain as module
-    else:
+    if name in _MODULES:
+        return importlib.import_module(f"wellposed.{name}")
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # Kept: coming here takes longer than the product of a few small matrices.
-    value = globals()[name] = getattr(module, name)
+    value = globals()[name] = getattr(importlib.import_module(f"wellposed.{_HOMES[name]}"), name)
     return value
