@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wellposed.chain import Plan, matrix_chain_multiplication
+    from wellposed.integrations.ordered import Ordered, ordered
     from wellposed.integrations.pytorch import Watch, audit, watch
     from wellposed.signals import EarlyWarning, InstabilityWarning, StoppedByWatch
 
@@ -22,12 +23,14 @@ __version__ = "0.1.0"
 __all__ = [
     "EarlyWarning",
     "InstabilityWarning",
+    "Ordered",
     "Plan",
     "StoppedByWatch",
     "Watch",
     "__version__",
     "audit",
     "matrix_chain_multiplication",
+    "ordered",
     "watch",
 ]
 
@@ -37,6 +40,10 @@ def __getattr__(name: str) -> Any:
         from wellposed.integrations import pytorch as module
 
         return getattr(module, name)
+    if name in ("Ordered", "ordered"):
+        from wellposed.integrations import ordered as ordering
+
+        return getattr(ordering, name)
     if name in ("EarlyWarning", "InstabilityWarning", "StoppedByWatch"):
         from wellposed import signals
 

@@ -4,7 +4,7 @@ Knows no library of arrays: each says by a `Library` how it multiplies, turns an
 """
 
 from wellposed.chain.lazy.evaluation import Library, evaluate
-from wellposed.chain.lazy.expression import Node, Scaling, Site, leaf, product, scaled, transposed
+from wellposed.chain.lazy.expression import Node, Scaling, Site, is_factor, leaf, product, scaled, transposed
 from wellposed.chain.lazy.rewrites import Rewrite, table
 from wellposed.chain.lazy.shapes import product_shape
 
@@ -15,6 +15,7 @@ __all__ = [
     "Scaling",
     "Site",
     "evaluate",
+    "is_factor",
     "leaf",
     "product",
     "product_shape",

@@ -33,12 +33,21 @@ class Library(Protocol):
     def within(self, node: Node) -> AbstractContextManager[object]:
         """The state under which the operations of this node are done."""
 
+    def operand(self, node: Node) -> Any:
+        """The value of a node that has one; the library may see to it that it is still what it was."""
+
     def matmul(self, left: Any, right: Any) -> Any: ...
 
     def transpose(self, value: Any) -> Any:
         """The last two dimensions the other way round."""
 
     def scale(self, value: Any, scaling: Scaling) -> Any: ...
+
+    def with_axis(self, value: Any, axis: int) -> Any:
+        """A new dimension of size 1 there, which is -1 or -2."""
+
+    def without_axis(self, value: Any, axis: int) -> Any:
+        """Without that dimension, of size 1."""
 
     def keep(self, node: Node, value: Any) -> Any:
         """What the node is to have for its value: where the user holds something of it, that now is the value."""
@@ -195,14 +204,31 @@ def _multiply(node: Node, flat: Flat, library: Library, tell: Callable[[Rewrite]
         made.written = None
     values: dict[int, Any] = {}
     scalings = _placed(flat, order.steps, shapes)
+    as_matrices = _vectors_among_stacks(shapes)
     for at, (operand, turn) in enumerate(zip(flat.operands, flat.is_turned, strict=True)):
-        value = library.transpose(operand.value) if turn and len(operand.shape) > 1 else operand.value
+        value = library.operand(operand)
+        if turn and len(operand.shape) > 1:
+            value = library.transpose(value)
+        if at in as_matrices:
+            value = library.with_axis(value, as_matrices[at])
         values[at] = _scale(value, scalings.get((at, at + 1)), library)
     for first, split, end in order.steps:
         value = library.matmul(values[first], values.pop(split))
         values[first] = _scale(value, scalings.get((first, end)), library)
     tell(Rewrite(node.site, shapes, tuple(flat.written), order.steps, before, order.cost))
-    return values[0]
+    value = values[0]
+    for axis in as_matrices.values():
+        value = library.without_axis(value, axis)
+    return value
+
+
+def _vectors_among_stacks(shapes: tuple[Shape, ...]) -> dict[int, int]:
+    """The operands that have to be matrices while they are multiplied, and the dimension to be added: a stack of
+    matrices times a vector is a stack of vectors, which the next product would take for a matrix."""
+    if all(len(shape) <= 2 for shape in shapes):
+        return {}
+    last = len(shapes) - 1
+    return {at: axis for at, axis in ((last, -1), (0, -2)) if len(shapes[at]) == 1}
 
 
 def _scale(value: Any, scalings: list[Scaling] | None, library: Library) -> Any:

@@ -30,7 +30,7 @@ class Node:
 
     __slots__ = (
         "__weakref__", "group", "handle", "kind", "left", "needs_gradient", "rent", "right", "scaling", "shape", "site",
-        "users", "uses", "value", "wanted", "written",
+        "stamp", "users", "uses", "value", "wanted", "written",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +58,8 @@ class Node:
         self.scaling: Scaling | None = None
         self.uses = 0
         """How many uses are going to come, where that is known beforehand."""
+        self.stamp: Any = None
+        """Of an array that is there: what tells whether it was changed since."""
         self.wanted = False
         """Whether its own value is asked for, whatever becomes of the products that it is a factor of."""
         self.users: list[weakref.ref[Node]] | None = None
@@ -117,6 +119,13 @@ def product(left: Node, right: Node, shape: Shape, group: Hashable, *, gradient:
 def transposed(of: Node, *, site: Site | None = None) -> Node:
     """The last two dimensions the other way round."""
     return Node("transposed", turned(of.shape), of.group, left=of, needs_gradient=of.needs_gradient, site=site)
+
+
+def is_factor(number: complex) -> bool:
+    """Whether a chain may be scaled by this anywhere and keep its value: by a zero or an infinity it would not, where
+    an operand has a NaN or an infinity."""
+    size = abs(number)
+    return 0 < (size if isinstance(size, int) else float(size)) < 1e300
 
 
 def scaled(of: Node, scaling: Scaling, *, site: Site | None = None) -> Node:

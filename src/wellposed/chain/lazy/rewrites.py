@@ -28,6 +28,8 @@ class Rewrite(NamedTuple):
     """Multiplications as written; those of an intermediate that serves several products are told once."""
     after: int
     """Multiplications as done."""
+    times: int = 1
+    """How often this very thing happened; the counts are of once."""
 
     @property
     def changed(self) -> bool:
@@ -48,22 +50,29 @@ class Rewrite(NamedTuple):
 def table(rewrites: Sequence[Rewrite], *, everything: bool = False) -> str:
     """One line for each product whose order was changed, then the sum; with `everything`, for all of them."""
     shown = [rewrite for rewrite in rewrites if everything or rewrite.changed]
-    before, after = sum(rewrite.before for rewrite in rewrites), sum(rewrite.after for rewrite in rewrites)
-    rows = [("where", "as written", "done", "multiplications", "before", "fewer")]
+    rows = [("where", "as written", "done as", "times", "multiplications", "before", "")]
     for rewrite in shown:
         where = f"{rewrite.site.file}:{rewrite.site.line}" if rewrite.site else "?"
-        counts = (large(rewrite.after), large(rewrite.before), ratio(rewrite.before, rewrite.after))
-        rows.append((where, _short(rewrite.expression_written), _short(rewrite.expression), *counts))
-    rows.append((f"{len(rewrites)} in all", "", "", large(after), large(before), ratio(before, after)))
+        orders = (_short(rewrite.expression_written), _short(rewrite.expression))
+        rows.append((where, *orders, *_counts(rewrite.times, rewrite.after, rewrite.before)))
+    times = sum(rewrite.times for rewrite in rewrites)
+    after = sum(rewrite.after * rewrite.times for rewrite in rewrites)
+    before = sum(rewrite.before * rewrite.times for rewrite in rewrites)
+    rows.append(("all products", "", "", *_counts(times, after, before)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
-        cells = [
-            f"{cell:<{width}}" if at < 3 else f"{cell:>{width}}"
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
+        cells = zip(row, widths, _ALIGNED, strict=True)
+        lines.append("  ".join(f"{cell:{aligned}{width}}" for cell, width, aligned in cells).rstrip())
     return "\n".join(lines)
+
+
+_ALIGNED = "<<<>>>>"
+
+
+def _counts(times: int, after: int, before: int) -> tuple[str, str, str, str]:
+    fewer = ratio(before, after) if before > after else ""
+    return large(times), large(after), large(before), fewer
 
 
 MOST_SPELLED = 60
