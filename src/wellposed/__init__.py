@@ -52,4 +52,8 @@ def __getattr__(name: str) -> Any:
         from wellposed import chain
 
         return getattr(chain, name)
+    if name == "jax":
+        import importlib
+
+        return importlib.import_module("wellposed.jax")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

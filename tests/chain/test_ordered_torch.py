@@ -240,7 +240,7 @@ def test_what_is_held_becomes_an_ordinary_tensor():
         lambda X: X.add_(1), lambda X: X.__setitem__(0, 1.0), lambda X: X[1].zero_(), lambda X: X.T.mul_(2),
         lambda X: torch.add(X, 1, out=X), lambda X: X.__iadd__(1), lambda X: torch.nn.functional.relu(X, True),
         lambda X: torch.nn.functional.relu(X, inplace=True), lambda X: torch._foreach_add_([X], 1.0),
-        lambda X: torch.nn.init.zeros_(X), 
+        lambda X: torch.nn.init.zeros_(X),
         lambda X: X.copy_(X.T.clone()),
         lambda X: setattr(X, "data", torch.ones_like(X)),
         lambda X: torch.nn.functional.batch_norm(X, X[0], X[1] ** 2, training=True),
