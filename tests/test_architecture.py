@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "wellposed"
 
 EVERY_ROOM = {
     "findings", "record", "rules", "diagnosis", "report", "capture", "trial", "chain", "digits", "interpreter",
-    "integrations", "settings", "signals", "_native",
+    "integrations", "jax", "settings", "signals", "_native",
 }  # fmt: skip
 
 KNOWS = {
@@ -32,6 +32,7 @@ KNOWS = {
     "interpreter": {"_native", "findings", "record"},
     "trial": EVERY_ROOM - {"report"},
     "integrations": EVERY_ROOM,
+    "jax": {"integrations"},
     "cli": EVERY_ROOM,
     "__init__": EVERY_ROOM,
     "__main__": {"cli"},
@@ -43,7 +44,7 @@ _WITH_TORCH = {"capture", "trial", "digits", "integrations"}
 LIBRARIES = {
     "torch": _WITH_TORCH | {"chain"},
     "numpy": _WITH_TORCH | {"chain"},
-    "jax": {"chain"},
+    "jax": {"chain", "integrations"},
     "dask": {"chain"},
     "scipy": {"chain"},
     "jinja2": {"report"},
@@ -161,7 +162,7 @@ def _loaded_by(program: str) -> set[str]:
 
 def test_importing_the_package_is_cheap() -> None:
     loaded = _loaded_by("import wellposed")
-    assert not loaded & {"torch", "numpy", "rich", "jinja2", "sqlite3", "wellposed.capture", "wellposed._native"}
+    assert not loaded & {"torch", "numpy", "jax", "rich", "jinja2", "sqlite3", "wellposed.capture", "wellposed._native"}
     assert len(loaded - _loaded_by("pass")) < 20
 
 
