@@ -172,6 +172,10 @@ NEAR_MISSES: dict[str, tuple[Function, list[tuple[int, ...]]]] = {
     "too small to matter": (lambda a, b, c: a @ b @ c, [(20, 20), (20, 20), (20, 1)]),
     "within the margin": (lambda a, b, c: a @ b @ c, [(100, 100), (100, 100), (100, 98)]),
     "nothing but elementwise products": (lambda a, b, c: a * b * c[:1], [(300, 300), (300, 300), (300, 300)]),
+    "sums of elementwise products": (
+        lambda a, b, c: ((a * b).sum(0), (a * b * c).sum()),
+        [(300, 300), (300, 300), (300, 300)],
+    ),
     "whole numbers": (lambda a, b, c: a.long() @ b.long() @ c.long(), [(90, 80), (80, 70), (70, 3)]),
     "complex numbers": (lambda a, b, c: a.cfloat() @ b.cfloat() @ c.cfloat(), [(90, 80), (80, 70), (70, 3)]),
     "the bias of an inner product that pays nothing": (

@@ -7,17 +7,18 @@ computes it any more, or by those for whom that is cheaper. A choice is taken wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from torch.fx import Graph, Node
 
 from wellposed.integrations.torch_reorder.contraction import Order, cheapest_order
+from wellposed.integrations.torch_reorder.contraction import in_products as in_products_of
 from wellposed.integrations.torch_reorder.factoring import factored
 from wellposed.integrations.torch_reorder.gathering import Computations, Expression, Term, leaf_computations
 from wellposed.integrations.torch_reorder.indices import Axes
 from wellposed.integrations.torch_reorder.mirroring import mirrored_order
-from wellposed.integrations.torch_reorder.operations import BIASED, PRODUCTS, SUMS, multiplications
+from wellposed.integrations.torch_reorder.operations import in_products, multiplications
 
 LEAST_SHARE_SAVED = 0.1
 """Of the multiplications concerned. Orders within a tenth of each other differ in time by how well the shapes suit the
@@ -34,14 +35,39 @@ ROUNDS = 3
 
 
 @dataclass(frozen=True)
+class Cost:
+    """Scalar multiplications."""
+
+    products: int
+    """In products that sum. Nothing is rewritten but to have fewer of them: scalings, sums and outer products alone are
+    fused by compilers, in an order of their own."""
+    total: int
+    """All, and one for each addition."""
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.products + other.products, self.total + other.total)
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(self.products - other.products, self.total - other.total)
+
+
+def _cost_of(nodes: frozenset[Node]) -> Cost:
+    return _sum(Cost(in_products(node, nodes), multiplications(node)) for node in nodes)
+
+
+def _sum(costs: Iterable[Cost]) -> Cost:
+    return sum(costs, Cost(0, 0))
+
+
+@dataclass(frozen=True)
 class Planned:
     """An expression and how to compute it."""
 
     expression: Expression
     orders: tuple[Order, ...]
     """One for each term."""
-    cost: int
-    """Multiplications in this order, or as written where that is no real gain."""
+    cost: Cost
+    """In this order, or as written where that is no real gain."""
     rewritten: bool
     """Whether it is computed in this order."""
 
@@ -55,9 +81,10 @@ class Choice:
     """Computations that nobody needs any more."""
 
 
-def pays(before: int, after: int) -> bool:
-    """Whether going from `before` to `after` multiplications is worth a rewrite."""
-    return before - after >= max(LEAST_SAVED, LEAST_SHARE_SAVED * before)
+def pays(before: Cost, after: Cost) -> bool:
+    """Whether going from `before` to `after` is worth a rewrite."""
+    saved = before.products - after.products
+    return saved >= max(LEAST_SAVED, LEAST_SHARE_SAVED * before.products) and after.total <= before.total
 
 
 def choose(graph: Graph, known: Computations) -> Choice:
@@ -93,9 +120,9 @@ class _State:
             self._plans[key] = None if expression is None else _planned(expression, bool(through))
         return self._plans[key]
 
-    def cost(self, root: Node, through: frozenset[Node] | None = None) -> int:
+    def cost(self, root: Node, through: frozenset[Node] | None = None) -> Cost:
         planned = self.plan(root, self.through.get(root, frozenset()) if through is None else through)
-        return multiplications(root) if planned is None else planned.cost
+        return _cost_of(frozenset((root,))) if planned is None else planned.cost
 
     def leaves(self, root: Node, through: frozenset[Node] | None = None) -> set[Node]:
         planned = self.plan(root, self.through.get(root, frozenset()) if through is None else through)
@@ -133,8 +160,8 @@ class _State:
                     continue
                 tried.append(changes)
                 before, difference = self._difference(changes)
-                if -difference > saved and pays(before, before + difference):
-                    best, saved = changes, -difference
+                if -difference.products > saved and pays(before, before + difference):
+                    best, saved = changes, -difference.products
             if best is not None:
                 self._take(best)
                 changed = True
@@ -151,21 +178,17 @@ class _State:
 
     def _worth_trying(self, node: Node, users: set[Node]) -> bool:
         # Nothing but products of the node with something else can become cheaper.
-        return self.cost(node) + sum(map(self.cost, users)) >= LEAST_SAVED and any(
-            any(one.target in PRODUCTS or one.target in BIASED for one in planned.expression.inside)
-            for user in (*users, node)
-            if (planned := self.plan(user, self.through.get(user, frozenset()))) is not None
-        )
+        return self.cost(node).products + _sum(map(self.cost, users)).products >= LEAST_SAVED
 
     def _gain(self, user: Node, through: frozenset[Node]) -> bool:
         return self.plan(user, through) is not None and pays(self.cost(user), self.cost(user, through))
 
-    def _difference(self, changes: Mapping[Node, frozenset[Node]]) -> tuple[int, int]:
-        """The multiplications concerned by `changes` before, and by how many they would change."""
+    def _difference(self, changes: Mapping[Node, frozenset[Node]]) -> tuple[Cost, Cost]:
+        """The cost of what is concerned by `changes`, and by how much it would change."""
         if any(self.plan(user, through) is None for user, through in changes.items()):
-            return 0, 0
-        before = sum(map(self.cost, changes))
-        difference = sum(self.cost(user, through) for user, through in changes.items()) - before
+            return Cost(0, 0), Cost(0, 0)
+        before = _sum(map(self.cost, changes))
+        difference = _sum(self.cost(user, through) for user, through in changes.items()) - before
         added: dict[Node, set[Node]] = {}
         removed: dict[Node, set[Node]] = {}
         arriving = []
@@ -218,12 +241,15 @@ def _planned(expression: Expression, seen_through: bool) -> Planned:
         fewer_orders, fewer_cost = _ordered(fewer)
         if fewer_cost < cost:
             expression, orders, cost = fewer, fewer_orders, fewer_cost
-    products = any(node.target in PRODUCTS | BIASED | SUMS for node in expression.inside)
-    if seen_through:
-        return Planned(expression, orders, cost, True)
-    # Where all is elementwise, compilers fuse it into one pass over memory, and its order is theirs.
-    worth = products and pays(expression.before, cost)
-    return Planned(expression, orders, cost if worth else expression.before, worth)
+    result = frozenset(index for axis in expression.axes for index in axis)
+    products = sum(
+        in_products_of(order.tree, _held(term), result, expression.indices.hint)
+        for term, order in zip(expression.terms, orders, strict=True)
+    )
+    planned, written = Cost(products, cost), _cost_of(expression.inside)
+    if seen_through or pays(written, planned):
+        return Planned(expression, orders, planned, True)
+    return Planned(expression, orders, written, False)
 
 
 def _ordered(expression: Expression) -> tuple[tuple[Order, ...], int]:
@@ -248,8 +274,13 @@ def _ordered(expression: Expression) -> tuple[tuple[Order, ...], int]:
 
 def order_of(term: Term, axes: Axes, expression: Expression) -> Order:
     """The cheapest order of one term of an expression with the given axes."""
-    held = [frozenset(index for axis in leaf.axes for index in axis) for leaf in term.leaves]
+    held = _held(term)
     result = frozenset(index for axis in axes for index in axis)
     cheapest = cheapest_order(held, result, expression.indices.hint)
     mirrored = mirrored_order(term.leaves, result, expression.indices.hint)
     return cheapest if mirrored is None or mirrored.multiplications >= cheapest.multiplications else mirrored
+
+
+def _held(term: Term) -> list[frozenset[int]]:
+    """The indices of each leaf."""
+    return [frozenset(index for axis in leaf.axes for index in axis) for leaf in term.leaves]

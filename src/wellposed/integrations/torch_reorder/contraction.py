@@ -64,6 +64,27 @@ def cheapest_order(
     return _planned(len(tensors), tuple(sorted((*key, size) for key, size in bundles.items())))
 
 
+def in_products(
+    tree: Tree, tensors: Sequence[frozenset[int]], result: frozenset[int], hint: Callable[[Iterable[int]], int]
+) -> int:
+    """The multiplications of those products in an order that sum over an index: scalings and outer products do not."""
+    if not isinstance(tree, tuple):
+        return 0
+    parts = [_tensors(part) for part in tree]
+    held = [frozenset[int]().union(*(tensors[at] for at in part)) for part in parts]
+    rest = [tensors[at] for at in range(len(tensors)) if at not in {*parts[0], *parts[1]}]
+    outside = result.union(*rest)
+    left, right = held[0] & (outside | held[1]), held[1] & (outside | held[0])
+    here = hint(left | right) if (left & right) - outside else 0
+    return here + sum(in_products(part, tensors, result, hint) for part in tree)
+
+
+def _tensors(tree: Tree) -> tuple[int, ...]:
+    if isinstance(tree, tuple):
+        return (*_tensors(tree[0]), *_tensors(tree[1]))
+    return tree.tensors if isinstance(tree, Again) else (tree,)
+
+
 @lru_cache(maxsize=4096)
 def _planned(count: int, described: tuple[tuple[int, bool, int], ...]) -> Order:
     bundles = [_Bundle(*one) for one in described]

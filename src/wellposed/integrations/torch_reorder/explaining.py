@@ -18,6 +18,7 @@ from wellposed.integrations.torch_reorder.operations import (
     SUMS,
     aten,
     is_view,
+    multiplications,
     swaps_matrix,
     value_of,
 )
@@ -116,8 +117,8 @@ def describe(planned: Planned, known: Computations) -> Rewrite:
         _written(expression.root, expression.inside, names, known),
         " + ".join(terms).replace("+ −", "− "),
         tuple((name, _shape(node)) for node, name in names.items()),
-        expression.before,
-        planned.cost,
+        sum(map(multiplications, expression.inside)),
+        planned.cost.total,
     )
 
 

@@ -21,7 +21,6 @@ from wellposed.integrations.torch_reorder.operations import (
     is_computation,
     is_sum_of_several,
     is_view,
-    multiplications,
     swaps_matrix,
     through_view,
     value_of,
@@ -66,8 +65,6 @@ class Expression:
     indices: Indices
     inside: frozenset[Node]
     """The computations that were seen through, the root among them."""
-    before: int
-    """Multiplications as written: of all computations inside, those seen through twice counted once."""
 
 
 class Computations:
@@ -163,8 +160,7 @@ class Computations:
             Term(term.coefficient, tuple(replace(leaf, axes=indices.resolve_all(leaf.axes)) for leaf in term.leaves))
             for term in terms
         )
-        before = sum(map(multiplications, reading.inside))
-        return Expression(root, indices.resolve_all(axes), resolved, indices, frozenset(reading.inside), before)
+        return Expression(root, indices.resolve_all(axes), resolved, indices, frozenset(reading.inside))
 
 
 class _Reading:

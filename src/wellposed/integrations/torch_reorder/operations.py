@@ -275,6 +275,20 @@ def multiplications(node: Node) -> int:
     return elements
 
 
+def in_products(node: Node, inside: frozenset[Node]) -> int:
+    """Of `multiplications`, those in products that sum: matrix products, and sums over an elementwise product, as which
+    matrices times vectors are written in graphs, where that is `inside` the same expression."""
+    if node.target in SUMS:
+        source = node.args[0]
+        multiplied = isinstance(source, Node) and source in inside and source.target is aten.mul.Tensor
+        return multiplications(node) if multiplied else 0
+    if node.target not in PRODUCTS | BIASED:
+        return 0
+    value = value_of(node)
+    assert value is not None
+    return multiplications(node) - (_elements(value.shape) if node.target in BIASED else 0)
+
+
 def _elements(shape: Sequence[int | torch.SymInt]) -> int:
     product = 1
     for dimension in shape:
