@@ -116,7 +116,7 @@ def chains() -> dict[str, tuple[Call, dict[str, Call]]]:
     positive = (h[:800, :800] @ h[:800, :800].T / 800 + numpy.eye(800)).astype("float32")
     found["`inv(S) @ U @ U.T @ x`, 800, positive definite, NumPy"] = solved(positive, h[:800, :200], x[:800])
     try:
-        found["`[34, 1, 478, 254, 130, 382] × 4`, JAX, jit"] = compiled()
+        found["dimensions four times `[34, 1, 478, 254, 130, 382]`, JAX, jit"] = compiled()
     except ImportError:
         print("JAX is not installed")
     return found

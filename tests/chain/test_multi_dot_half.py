@@ -116,6 +116,16 @@ def test_autocast():
     with torch.autocast("cpu", dtype=torch.float16), pytest.warns(HalfPrecisionWarning):
         result = multi_dot([p, q, r])
     assert result.dtype == torch.float16 and torch.isfinite(result).all()
+    # A stack, and a gradient of one operand alone, are not PyTorch's own multi_dot.
+    r.requires_grad_()
+    for operands in ([p[None], q, r.detach()], [p, q, r]):
+        half_precision._warned.clear()
+        with torch.autocast("cpu", dtype=torch.float16), pytest.warns(HalfPrecisionWarning):
+            assert torch.isfinite(multi_dot(operands)).all()
+    compiled = torch.compile(lambda *tensors: multi_dot(tensors), fullgraph=True, backend="eager")
+    with torch.autocast("cpu", dtype=torch.float16):
+        result = compiled(p, q, r)
+    assert result.dtype == torch.float16 and torch.isfinite(result).all()
 
 
 def test_where_values_cannot_be_seen():

@@ -310,6 +310,22 @@ def test_symbols_are_ordered_as_numbers_are(needs):
         assert cost == plan.cost
 
 
+def test_symbolic_tracing_and_export():
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    tensors = tensors_of([(50, 4, 5), (5, 6), (6, 7)])
+    traced = make_fx(lambda *operands: multi_dot(operands), tracing_mode="symbolic")(*tensors)
+    other = tensors_of([(40, 3, 5), (5, 6), (6, 2)])
+    torch.testing.assert_close(traced(*other), reduce(torch.matmul, other))
+
+    class Module(torch.nn.Module):
+        def forward(self, a, b, c):
+            return multi_dot([a, b, c])
+
+    exported = torch.export.export(Module(), tuple(tensors)).module()
+    torch.testing.assert_close(exported(*tensors), reduce(torch.matmul, tensors))
+
+
 def test_modes_and_subclasses_see_the_products():
     class Marked(torch.Tensor):
         pass

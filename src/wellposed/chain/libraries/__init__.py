@@ -7,7 +7,6 @@ Each holds ``multiply(arrays)``, the product; ``multiply_into(arrays, out)`` whe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -32,7 +31,7 @@ def library_of(arrays: Sequence[Any]) -> ModuleType:
 
     Raises TypeError where arrays of different libraries are mixed that do not mix by themselves.
     """
-    files = {_file(type(array)) for array in arrays}  # type: ignore[arg-type]
+    files = {_file(type(array)) for array in arrays}
     if len(files) == 2 and "numpy" in files and (other := next(iter(files - {"numpy"}))) in _TAKES_NUMPY:
         files = {other}
     if len(files) > 1:
@@ -41,7 +40,6 @@ def library_of(arrays: Sequence[Any]) -> ModuleType:
     return import_module(f"{__name__}.{files.pop()}")
 
 
-@lru_cache(maxsize=256)
 def _file(kind: type) -> str:
     for base in kind.__mro__:
         file = _FILES.get(base.__module__.partition(".")[0])

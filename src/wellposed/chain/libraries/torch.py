@@ -33,7 +33,7 @@ _HALF = {torch.float16: "float16", torch.bfloat16: "bfloat16"}
 
 _multi_dot = torch.linalg.multi_dot
 _grad_mode = torch.is_grad_enabled
-_compiling = torch.compiler.is_dynamo_compiling
+_compiling = torch.compiler.is_compiling
 _needs_gradient = attrgetter("requires_grad")
 _any_needs_gradient = torch._C._any_requires_grad
 _level = torch._C._functorch.maybe_current_level
@@ -80,9 +80,13 @@ def multiply_into(tensors: Sequence[Any], out: Any) -> Any:
 def _multiply(tensors: Sequence[Any]) -> Any:
     tensors = _tensors(tensors)
     shapes = tuple(tuple(tensor.shape) for tensor in tensors)
-    order = _order(_planned_shapes(tensors, shapes) if _level() is not None else shapes, _gradients(tensors))
+    gradients = _gradients(tensors)
+    if all(type(size) is int for shape in shapes for size in shape):
+        order = _order(_planned_shapes(tensors, shapes) if _level() is not None else shapes, gradients)
+    else:
+        order = _order_of_symbols(shapes, gradients or (False,) * len(tensors))
     tensors = _promoted(tensors)
-    half = _HALF.get(tensors[0].dtype)
+    half = _HALF.get(_product_dtype(tensors[0]))
     if half is None or order.as_written:
         return _evaluate(tensors, order, shapes)
     return _guarded(tensors, order, shapes, half)
@@ -170,6 +174,17 @@ def _guarded(tensors: Sequence[Any], order: Order, shapes: tuple[Shape, ...], ha
     return guarded(attempt, widened, lambda result: torch.isfinite(result.detach()), half, shapes)
 
 
+def _product_dtype(tensor: Any) -> Any:
+    """The dtype in which products of tensors like this are made: that of an autocast, where there is one."""
+    autocast = tensor.dtype == torch.float32 or tensor.dtype in _HALF
+    device = tensor.device.type
+    return torch.get_autocast_dtype(device) if autocast and _autocasting(device) else tensor.dtype
+
+
+def _autocasting(device: str) -> bool:
+    return device != "meta" and torch.is_autocast_enabled(device)
+
+
 def _readable(tensor: Any) -> bool:
     """Whether values can be looked at: not inside of a transform, nor while a CUDA graph is captured."""
     return _level() is None and not (tensor.is_cuda and torch.cuda.is_current_stream_capturing())
@@ -179,23 +194,26 @@ def _readable(tensor: Any) -> bool:
 
 
 def _traced(tensors: Sequence[Any]) -> Any:
-    """Under torch.compile, where sizes may be symbols: comparing costs guards on the comparison alone, so that a
-    program is compiled again where another order is better, and not for every size. Sizes of long chains are fixed."""
+    """Under torch.compile and torch.export, where sizes may be symbols.
+
+    Comparing costs guards on the comparison alone, so that a program is compiled again where another order is better,
+    and not for every size. Sizes of long chains are fixed.
+    """
     tensors = _promoted(list(tensors))
     shapes = [tensor.shape for tensor in tensors]
-    gradients = [_grad_mode() and tensor.requires_grad for tensor in tensors]
-    if len(tensors) <= symbolic.LONGEST:
-        order = symbolic.order_of_symbols(shapes, gradients)
-    else:
-        sizes = tuple(tuple(index(size) for size in shape) for shape in shapes)
-        order = Order(*_fixed_order(sizes, tuple(gradients)))
-    device, dtype = tensors[0].device.type, tensors[0].dtype
-    if torch.is_autocast_enabled(device):
-        dtype = torch.get_autocast_dtype(device)
+    order = _order_of_symbols(shapes, [_grad_mode() and tensor.requires_grad for tensor in tensors])
+    device, dtype = tensors[0].device.type, _product_dtype(tensors[0])
     if dtype != torch.float16 or order.as_written:
         return _evaluate(tensors, order, shapes)
     with torch.autocast(device, enabled=False):
         return _evaluate([tensor.to(torch.float32) for tensor in tensors], order, shapes).to(torch.float16)
+
+
+def _order_of_symbols(shapes: Sequence[Sequence[Any]], requires_grad: Sequence[bool]) -> Order:
+    if len(shapes) <= symbolic.LONGEST:
+        return symbolic.order_of_symbols(shapes, requires_grad)
+    sizes = tuple(tuple(index(size) for size in shape) for shape in shapes)
+    return Order(*_fixed_order(sizes, tuple(requires_grad)))
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, unused-ignore]
