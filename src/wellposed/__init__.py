@@ -4,7 +4,8 @@
 training loop, ``with wellposed.watch(model, optimizer) as w:`` does the same for a stretch of code, and
 ``wellposed.audit(model, batch, loss_fn)`` probes a model once without training it.
 
-``wellposed.matrix_chain_multiplication([10, 100, 5, 50])`` finds the best order for a product of several matrices.
+``wellposed.matrix_chain_multiplication([10, 100, 5, 50])`` finds the best order for a product of several matrices,
+and ``@wellposed.ordered`` has code use it (``wellposed.jax.ordered`` in JAX).
 
 Importing this package is cheap: PyTorch is loaded when one of these is first used.
 """
