@@ -90,6 +90,7 @@ class _Torch:
                 from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
                 stack.enter_context(temporarily_clear_interpreter_stack())
+            stack.enter_context(_without_hooks())
             if torch.is_inference_mode_enabled() != group.inference:
                 stack.enter_context(torch.inference_mode(group.inference))
             if torch.is_grad_enabled() != group.gradient:
@@ -154,6 +155,21 @@ def _lazy_in(value: Any) -> Iterator[LazyTensor]:
             yield from _lazy_in(entry)
 
 
+def _not_compiled(function: Any) -> Any:
+    """What `torch.compile` leaves alone, with all that it calls: as ``torch.compiler.disable``, which would import the
+    compiler."""
+    function._torchdynamo_disable = True
+    try:
+        from torch._C._dynamo import eval_frame
+
+        skip = eval_frame._FrameAction.SKIP
+        eval_frame.set_code_exec_strategy(function.__code__, eval_frame._FrameExecStrategy(skip, skip))
+    except (ImportError, AttributeError):  # Not promised; compiled functions that are handed lazy tensors then fail.
+        pass
+    return function
+
+
+@_not_compiled
 def _evaluated(args: Any, kwargs: Any) -> tuple[Any, Any]:
     """The same arguments: their lazy tensors have become ordinary ones."""
     left_over = False
@@ -201,6 +217,9 @@ class _Mode(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if torch.compiler.is_compiling():
+            # Traced by the compiler, which must find nothing here.
+            return func(*args, **kwargs)
         kind = functions.kind(func)
         if kind is Kind.OTHER:
             args, kwargs = _evaluated(args, kwargs)
@@ -236,14 +255,29 @@ def intercepting(session: Session) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _without_hooks() -> Iterator[None]:
+    """Saved tensors are those of where the product was written, and not of the checkpoint in which it is first used."""
+    hooks = []
+    while (top := torch._C._autograd._top_saved_tensors_default_hooks(True)) is not None:
+        hooks.append(top)
+        torch._C._autograd._pop_saved_tensors_default_hooks()
+    try:
+        yield
+    finally:
+        for pack, unpack in reversed(hooks):
+            torch._C._autograd._push_saved_tensors_default_hooks(pack, unpack)
+
+
 def _declines() -> bool:
-    """Whether products are done as written: where they are traced or transformed, or autograd itself is running."""
+    """Whether products are done as written: where they are traced or transformed, or autograd itself is running; and
+    where hooks on saved tensors are in force, as in a checkpoint, whose recomputation has to save the same ones."""
     return (
         getattr(_threads, "paused", 0)
         or torch._C._current_autograd_node() is not None
         or torch._C._are_functorch_transforms_active()
         or torch._C._get_tracing_state() is not None
-        or torch.compiler.is_compiling()
+        or torch._C._autograd._top_saved_tensors_default_hooks(True) is not None
     )
 
 
