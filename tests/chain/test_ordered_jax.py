@@ -65,7 +65,7 @@ def function_of(expression: Any) -> tuple[Any, list[Any]]:
     return function, [jnp.asarray(integers(*leaf)) for leaf in order]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(expressions())
 def test_the_value_is_the_same(expression):
     function, arrays = function_of(expression)
@@ -75,7 +75,7 @@ def test_the_value_is_the_same(expression):
     assert multiplications(ordered(function), *arrays) <= multiplications(function, *arrays)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(expressions(batches=True))
 def test_the_value_is_the_same_with_batches(expression):
     function, arrays = function_of(expression)
@@ -83,14 +83,14 @@ def test_the_value_is_the_same_with_batches(expression):
     assert result.shape == plain.shape and jnp.array_equal(result, plain)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(matrices())
 def test_no_order_has_fewer_multiplications(expression):
     function, arrays = function_of(expression)
     assert multiplications(ordered(function), *arrays) == fewest_multiplications(chain(expression))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(expressions())
 def test_gradients_are_the_same(expression):
     function, arrays = function_of(expression)

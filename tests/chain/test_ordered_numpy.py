@@ -6,6 +6,7 @@ import copy
 import io
 import logging
 import pickle
+import random
 import threading
 import traceback
 from collections import namedtuple
@@ -343,6 +344,38 @@ def test_long_chains_do_not_recurse():
         return X @ v
 
     assert_same(wellposed.ordered(function)(np.ones((2, 2)), np.ones(2)), np.full(2, 2.0))
+
+
+def program(seed: int, first: list[Any]) -> list[Any]:
+    """A random program of products, transposes, factors, changes in place and other uses, over a few names."""
+    choose = random.Random(seed)
+    pool, out = list(first), []
+    for _ in range(12):
+        kind = choose.choices(["product", "turned", "scaled", "changed", "used"], [11, 2, 2, 2, 3])[0]
+        one = choose.choice(pool)
+        if kind == "product":
+            pool.append(one @ choose.choice(pool))
+        elif kind == "turned":
+            pool.append(one.T)
+        elif kind == "scaled":
+            pool.append(one * 2)
+        elif kind == "changed":
+            one[0] = 1.0
+        else:
+            out.append(float(one.sum()))
+        if len(pool) > 6:
+            pool.pop(choose.randrange(len(pool)))
+    return out + [one + 0 for one in pool]
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_random_programs(library):
+    make = np.array if library == "numpy" else pytest.importorskip("torch").tensor
+    for seed in range(300):
+        first = [np.random.default_rng(seed + at).integers(-1, 2, (4, 4)).astype(float) for at in range(3)]
+        plain = program(seed, [make(array) for array in first])
+        ordered = wellposed.ordered(program)(seed, [make(array) for array in first])
+        assert all(np.array_equal(a, b) for a, b in zip(plain, ordered, strict=True)), seed
 
 
 # --- contexts, nesting, threads -------------------------------------------------------------------------------

@@ -308,6 +308,29 @@ def test_shapes_that_do_not_fit_raise_where_they_are_written_as_pytorch_raises(w
     assert write.__code__ in [frame.f_code for frame, _ in traceback.walk_tb(ordered.value.__traceback__)]
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_functions_get_tensors():
+    compiled = torch.compile(lambda X, v: torch.tanh(X @ v), backend="aot_eager")
+    W = SQUARE.clone().requires_grad_()
+    with wellposed.ordered():
+        y = compiled(W @ W, v)
+        y.sum().backward()
+    assert torch.allclose(y, torch.tanh(W @ W @ v))
+    assert torch.allclose(W.grad, torch.autograd.grad(torch.tanh(W @ W @ v).sum(), W)[0])
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpoints_recompute_what_was_computed(reentrant):
+    from torch.utils.checkpoint import checkpoint
+
+    W = (SQUARE / 9).requires_grad_()
+    with wellposed.ordered():
+        y = checkpoint(lambda w: torch.tanh(w @ w @ v), W @ W, use_reentrant=reentrant).sum()
+        y.backward()
+    plain = torch.autograd.grad(torch.tanh((W @ W) @ (W @ W) @ v).sum(), W)[0]
+    assert torch.allclose(W.grad, plain)
+
+
 def test_no_mode_is_left_behind():
     from torch.overrides import _get_current_function_mode_stack
 

@@ -40,7 +40,7 @@ class Ordered:
     def __enter__(self) -> Ordered:
         stack = ExitStack()
         if "torch" in sys.modules:
-            from wellposed.integrations.ordered_torch import intercepting
+            from wellposed.integrations.ordered_torch_mode import intercepting
 
             stack.enter_context(intercepting(self._session))
         self._stack.append(stack)
