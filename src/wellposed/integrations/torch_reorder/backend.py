@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.fx import Graph, GraphModule
 
+from wellposed import chain
 from wellposed.integrations.torch_reorder.explaining import Report
 from wellposed.integrations.torch_reorder.rewriting import reorder_graph
 
@@ -23,9 +24,10 @@ class Reordering:
     """A backend for ``torch.compile``, one that remembers what it did.
 
     `compiler` is what compiles the graphs afterwards: ``"inductor"``, or ``"aot_eager"``, which runs them operator by
-    operator. `explain` prints the report of every graph on stderr when it is compiled; the logger ``wellposed.torch``
-    has it at level INFO in any case. `half_precision` includes products of float16 and bfloat16: their intermediates
-    may overflow, or no longer overflow, in another order.
+    operator. `explain` prints the report of every graph on stderr when it is compiled, and compiles it though inductor
+    may have it in its cache on disk; the logger ``wellposed.torch`` has the reports at level INFO in any case.
+    `half_precision` includes products of float16 and bfloat16: their intermediates may overflow, or no longer overflow,
+    in another order.
 
     Raises ValueError for a compiler that there is not.
     """
@@ -35,7 +37,7 @@ class Reordering:
             raise ValueError(f"the compiler is {compiler!r}, but there are {', '.join(COMPILERS)}")
         self.compiler, self.explain, self.half_precision = compiler, explain, half_precision
         self.reports: list[Report] = []
-        """One for each graph that was compiled."""
+        """One for each graph that was compiled; without `explain`, none for those from inductor's cache on disk."""
         self.__name__ = "wellposed"
 
     def __call__(
@@ -84,8 +86,12 @@ def _graph_pass(backend: Reordering) -> Any:
             backend.rewrite(graph)
 
         def uuid(self) -> Any:
-            # Compiled graphs are cached on disk under this: as long as these files and the planner are the same.
-            files = tuple(str(file) for file in sorted(Path(__file__).parent.glob("*.py")))
+            # Compiled graphs are cached on disk under this, and a graph from there is not explained: so nothing is
+            # cached where that is asked for.
+            if backend.explain:
+                return None
+            rooms = (Path(__file__).parent, Path(chain.__file__).parent)
+            files = tuple(str(file) for room in rooms for file in sorted(room.glob("*.py")))
             return get_hash_for_files(files, str(backend.half_precision))
 
     return ReorderProducts()

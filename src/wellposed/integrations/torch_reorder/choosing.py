@@ -18,7 +18,7 @@ from wellposed.integrations.torch_reorder.factoring import factored
 from wellposed.integrations.torch_reorder.gathering import Computations, Expression, Term, leaf_computations
 from wellposed.integrations.torch_reorder.indices import Axes
 from wellposed.integrations.torch_reorder.mirroring import mirrored_order
-from wellposed.integrations.torch_reorder.operations import in_products, multiplications
+from wellposed.integrations.torch_reorder.operations import in_products, may_be_thin, multiplications
 
 LEAST_SHARE_SAVED = 0.1
 """Of the multiplications concerned. Orders within a tenth of each other differ in time by how well the shapes suit the
@@ -170,7 +170,8 @@ class _State:
     def _to_the_bottom(self, user: Node, through: frozenset[Node]) -> frozenset[Node]:
         """`through`, and what it lays bare, for intermediates that only together are worth seeing through."""
         for _ in range(MOST_LEVELS):
-            wider = through | (self.leaves(user, through) - self.leaves(user))
+            bare = self.leaves(user, through) - self.leaves(user)
+            wider = through | {leaf for leaf in bare if may_be_thin(leaf)}
             if wider == through or self.plan(user, wider) is None:
                 break
             through = wider

@@ -289,6 +289,16 @@ def in_products(node: Node, inside: frozenset[Node]) -> int:
     return multiplications(node) - (_elements(value.shape) if node.target in BIASED else 0)
 
 
+def may_be_thin(node: Node) -> bool:
+    """Whether the node may have been made of less than it holds: products, outer products, and numbers times those."""
+    value = value_of(node)
+    assert value is not None
+    if node.target in PRODUCTS | BIASED or len(node.all_input_nodes) == 1:
+        return True
+    inputs = [seen for given in node.all_input_nodes if (seen := value_of(given)) is not None]
+    return _elements(value.shape) > max(_elements(seen.shape) for seen in inputs)
+
+
 def _elements(shape: Sequence[int | torch.SymInt]) -> int:
     product = 1
     for dimension in shape:
