@@ -114,8 +114,8 @@ def check(record: Record) -> Iterator[Finding]:
             before = told.get(key)
             if before is None or (harm and before.role == "advice"):
                 told[key] = _finding(record, chain, fit, harm, births)
-            elif before.role == "root" and not all(map(math.isfinite, chain.sizes)):
-                # The overflow of a later step is the same growth.
+            elif before.role == "root" and chain.step > (before.step or 0) and not _is_finite(chain):
+                # The overflow of a later step is the same growth, and stands for the fault.
                 overflowed = _finding(record, chain, fit, harm, births).operations
                 told[key] = replace(before, operations=(*overflowed, *before.operations))
     roots = [each for each in told.values() if each.role == "root"]
@@ -153,11 +153,15 @@ def _finite_part(sizes: Sequence[float]) -> list[float]:
     return list(itertools.takewhile(math.isfinite, itertools.dropwhile(lambda size: size == 0.0, sizes)))
 
 
+def _is_finite(chain: Chain) -> bool:
+    return all(map(math.isfinite, chain.sizes))
+
+
 def _harm(record: Record, chain: Chain, step: Step, trend: LossTrend | None) -> str:
     """What the growth did, in words; empty where it did nothing."""
     finite = _finite_part(chain.sizes)
     growth = finite[-1] / finite[0]
-    if not all(map(math.isfinite, chain.sizes)):
+    if not _is_finite(chain):
         return "until it overflows"
     if trend is None:
         return ""
