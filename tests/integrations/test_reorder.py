@@ -456,3 +456,33 @@ def test_a_failure_of_ours_leaves_the_program_as_it_was(monkeypatch, caplog):
     monkeypatch.setattr(rebuilding.Rebuilder, "_product", fail)
     both_passes_agree(lambda a, b, c: a @ b @ c, *tensors((90, 80), (80, 70), (70, 3)))
     assert "a product stays as written" in caplog.text
+
+
+def test_sizes_are_divided_where_that_is_certain():
+    import sympy
+
+    from wellposed.integrations.torch_reorder.indices import quotient
+
+    s, t = sympy.symbols("s t", integer=True, positive=True)
+    assert quotient(12, 4) == 3 and quotient(12, 5) is None
+    assert quotient(s * t, s) == t and quotient(4 * s, 2) == 2 * s and quotient(s * t + s, s) == t + 1
+    assert quotient(s, 2) is None and quotient(s, t) is None and quotient(s, 2 * s) is None
+
+
+@pytest.mark.parametrize(
+    ("function", "shapes"),
+    [
+        (lambda x, a, bias, b: linear(linear(x, a, bias), b).sum(0), [(200, 60), (90, 60), (90,), (5, 90)]),
+        (lambda a, b: (a.expand(90, 80) @ b.expand(80, 70)).sum(0) * 2, [(90, 1), (1, 70)]),
+        (lambda a, b, c: (a @ b).sum(0).expand(50, 70) @ c, [(90, 80), (80, 70), (70, 60)]),
+        (lambda a, b: (a @ b).sum(), [(90, 80), (80, 70)]),
+        (lambda a, b, c: ((a @ b) + c).sum((0, 1)), [(90, 80), (80, 70), (70,)]),
+    ],
+)
+def test_what_was_broadcast_is_summed_as_often_as_it_stands_there(function, shapes):
+    arguments = tensors(*shapes)
+    graph, report = rewritten(function, *arguments)
+    assert report.rewrites
+    assert agree(function(*arguments), graph(*arguments))
+    both_passes_agree(function, *arguments)
+    both_passes_agree(function, *arguments, dynamic=True)

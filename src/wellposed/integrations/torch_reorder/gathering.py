@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.fx import Graph, Node
 
-from wellposed.integrations.torch_reorder.indices import Axes, Indices, hint_of
+from wellposed.integrations.torch_reorder.indices import Axes, Axis, Indices, hint_of
 from wellposed.integrations.torch_reorder.operations import (
     ADDITIONS,
     addends,
@@ -53,6 +53,8 @@ class Leaf:
 class Term:
     coefficient: float
     leaves: tuple[Leaf, ...]
+    summed: Axis = ()
+    """The indices that are summed over."""
 
 
 @dataclass(frozen=True)
@@ -156,11 +158,12 @@ class Computations:
         terms = reading.opened(root, axes, only_sums=True)
         if terms is None:
             return None
-        resolved = tuple(
-            Term(term.coefficient, tuple(replace(leaf, axes=indices.resolve_all(leaf.axes)) for leaf in term.leaves))
-            for term in terms
+        resolved = [_resolved(term, indices) for term in terms]
+        if None in resolved:
+            return None
+        return Expression(
+            root, indices.resolve_all(axes), tuple(filter(None, resolved)), indices, frozenset(reading.inside)
         )
-        return Expression(root, indices.resolve_all(axes), resolved, indices, frozenset(reading.inside))
 
 
 class _Reading:
@@ -201,7 +204,7 @@ class _Reading:
         only_sums = only_sums and (node.target in ADDITIONS or node is self._root)
         total: list[Term] = []
         for part in parts:
-            terms = [Term(part.coefficient, ())]
+            terms = [Term(part.coefficient, (), part.summed)]
             for operand, below in part.operands:
                 still_sums = only_sums and len(part.operands) == 1 and len(parts) > 1
                 factors = self.read(operand, below, still_sums, transposed)
@@ -216,7 +219,7 @@ class _Reading:
 
 
 def _multiplied(one: Term, other: Term) -> Term:
-    return Term(one.coefficient * other.coefficient, one.leaves + other.leaves)
+    return Term(one.coefficient * other.coefficient, one.leaves + other.leaves, one.summed + other.summed)
 
 
 def _live(graph: Graph) -> set[Node]:
@@ -228,6 +231,15 @@ def _live(graph: Graph) -> set[Node]:
         live.update(below)
         waiting += below
     return live
+
+
+def _resolved(term: Term, indices: Indices) -> Term | None:
+    """The term with the indices as they ended up. None where it is to be multiplied by a size that is no number."""
+    leaves = tuple(replace(leaf, axes=indices.resolve_all(leaf.axes)) for leaf in term.leaves)
+    held = {index for leaf in leaves for axis in leaf.axes for index in axis}
+    # A sum over an index that nothing has, since it came by broadcasting, counts the same as often as there are values.
+    times = indices.size(index for index in indices.resolve(term.summed) if index not in held)
+    return Term(term.coefficient * times, leaves) if isinstance(times, int) else None
 
 
 def _tensors(node: Node) -> list[Node]:

@@ -131,6 +131,8 @@ def quotient(size: Size, divisor: Size) -> Size | None:
     over: Any = sympy.cancel(sympy.sympify(size) / sympy.sympify(divisor))
     if over.is_Integer:
         return int(over)
+    if not over.free_symbols:
+        return None
     # A polynomial with whole coefficients is whole; s0/2, or s0//2 under other functions, may be not.
     if over.is_polynomial(*over.free_symbols) and all(
         coefficient.is_Integer for coefficient in sympy.Poly(over, *over.free_symbols).coeffs()

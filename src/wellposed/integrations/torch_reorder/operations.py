@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import torch
 from torch.fx import Node
 
-from wellposed.integrations.torch_reorder.indices import Axes, Indices, hint_of, size_of
+from wellposed.integrations.torch_reorder.indices import Axes, Axis, Indices, hint_of, size_of
 
 aten = torch.ops.aten
 
@@ -27,6 +27,8 @@ class Addend:
 
     coefficient: float
     operands: tuple[Operand, ...]
+    summed: Axis = ()
+    """The indices that are summed over."""
 
 
 def value_of(node: object) -> torch.Tensor | None:
@@ -131,7 +133,7 @@ def _matrix_product(left: Any, right: Any, axes: Axes, indices: Indices) -> tupl
 
 def _product(node: Node, axes: Axes, indices: Indices) -> list[Addend] | None:
     operands = _matrix_product(node.args[0], node.args[1], axes, indices)
-    return None if operands is None else [Addend(1, operands)]
+    return None if operands is None else [Addend(1, operands, operands[0][1][-1])]
 
 
 def _biased_product(node: Node, axes: Axes, indices: Indices) -> list[Addend] | None:
@@ -142,8 +144,8 @@ def _biased_product(node: Node, axes: Axes, indices: Indices) -> list[Addend] | 
     if operands is None or value is None or result is None or not _is_number(beta) or not _is_number(alpha):
         return None
     if beta == 0:  # then the bias is not even read, so that a NaN in it does not count
-        return [Addend(alpha, operands)]  # type: ignore[arg-type]
-    return [Addend(beta, ((bias, _broadcast(value, result, axes)),)), Addend(alpha, operands)]  # type: ignore[arg-type]
+        return [Addend(alpha, operands, operands[0][1][-1])]  # type: ignore[arg-type]
+    return [Addend(beta, ((bias, _broadcast(value, result, axes)),)), Addend(alpha, operands, operands[0][1][-1])]  # type: ignore[arg-type]
 
 
 def _elementwise_product(node: Node, axes: Axes, indices: Indices) -> list[Addend] | None:
@@ -196,17 +198,19 @@ def _sum(node: Node, axes: Axes, indices: Indices) -> list[Addend] | None:
     summed = {axis % value.dim() for axis in given} if given else set(range(value.dim()))
     keeps = bool(node.args[2]) if len(node.args) > 2 else bool(node.kwargs.get("keepdim", False))
     result, below = list(axes), []
+    over: list[int] = []
     for position in range(value.dim()):
         if position in summed:
             inner = _inner(source, position, indices)
             if inner is None:
                 return None
             below.append(inner)
+            over += inner
             if keeps:
                 result.pop(0)
         else:
             below.append(result.pop(0))
-    return [Addend(1, ((source, tuple(below)),))]
+    return [Addend(1, ((source, tuple(below)),), tuple(over))]
 
 
 def _is_number(given: object) -> bool:
