@@ -69,9 +69,9 @@ UNDERFLOW = """
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for step in range(14):
         pred = model(x)
-        loss = 2e-6 * (pred - x[:, :1]).square().mean().float()  # tiny
+        loss = 2e-6 * (pred - x[:, :1]).square().mean().float()
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # backward
         optimizer.step()
 """
 
@@ -98,7 +98,7 @@ FIRING = {
     "product under autocast": ("float16-overflow", AUTOCAST_PRODUCT, "# the product"),
     "squares": ("float16-overflow", SQUARES, "# the squares"),
     "exponential": ("float16-overflow", EXPONENTIAL, "# the exponential"),
-    "gradients": ("float16-underflow", UNDERFLOW, "# tiny"),
+    "gradients": ("float16-underflow", UNDERFLOW, "# backward"),
 }
 
 
