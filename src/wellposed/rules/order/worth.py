@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -66,15 +65,8 @@ def waste(record: Record, step: int, operations: Iterable[Operation], part: floa
 
 
 def _seconds_of(record: Record, step: int) -> float:
-    """The step's own time; the first step's holds imports and what was made before the loop, so it is the median of
-    the others where there are others."""
-    own = [
-        max(each.seconds - (each.recording_seconds or 0.0), 0.0)
-        for each in record.steps()
-        if each.seconds is not None and (each.id == step or each.level != "full")
-    ]
-    own = own or [0.0]
+    """The step's own time, without the recording; 0 where it is not known."""
     chosen = next((each for each in record.steps() if each.id == step), None)
     if chosen is None or chosen.seconds is None:
-        return statistics.median(own)
+        return 0.0
     return max(chosen.seconds - (chosen.recording_seconds or 0.0), 0.0)

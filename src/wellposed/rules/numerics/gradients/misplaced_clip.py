@@ -61,7 +61,7 @@ from wellposed.record import Record
 from wellposed.rules.numerics.harm import Harm, harm_of
 from wellposed.rules.numerics.trends import median
 from wellposed.rules.numerics.wording import number
-from wellposed.rules.sources import parsed
+from wellposed.rules.sources import called, parsed
 from wellposed.rules.statements import Turn, constant_of, turns
 
 RULE = Rule(
@@ -84,12 +84,13 @@ def check(record: Record) -> Iterator[Finding]:
         return
     for file in record.source_files():
         tree = parsed(record.source(file) or "")
-        for turn in turns(tree, _CLIPS, _TURNS) if tree is not None else ():
-            assert tree is not None
+        if tree is None:
+            continue
+        for turn in turns(tree, _CLIPS, _TURNS):
             limit = constant_of(tree, turn.call, "max_norm", 1)
             if turn.before == "step" and turn.after == "backward":
                 if limit is None or _kept(norms, limit) < 1.0:
-                    yield _out_of_turn(record, file, turn, limit, norms)
+                    yield _out_of_turn(record, file, tree, turn, limit, norms)
                     return
             elif turn.before == "backward" and turn.after == "step" and limit is not None:
                 scales = [step.scale for step in record.steps() if step.scale is not None and step.scale > 1.0]
@@ -103,9 +104,11 @@ def _kept(norms: list[float], limit: float) -> float:
     return sum(math.isfinite(each) and each <= ABOVE * limit for each in norms) / len(norms)
 
 
-def _out_of_turn(record: Record, file: str, turn: Turn, limit: float | None, norms: list[float]) -> Finding:
+def _out_of_turn(
+    record: Record, file: str, tree: ast.Module, turn: Turn, limit: float | None, norms: list[float]
+) -> Finding:
     harm = harm_of(record)
-    before = _stands_before(turn, record.source(file) or "")
+    before = _stands_before(turn, tree)
     when = "before backward() makes the gradient" if before else "after step() has used the gradient"
     finite = [each for each in norms if math.isfinite(each)]
     evidence = [Evidence("largest gradient norm at an update", max(finite, default=math.inf), "", limit)]
@@ -132,14 +135,9 @@ def _while_scaled(record: Record, file: str, turn: Turn, limit: float, norms: li
     return _finding(file, turn, told, harm, evidence, record.steps()[0].id, "learning-rate")
 
 
-def _stands_before(turn: Turn, source: str) -> bool:
+def _stands_before(turn: Turn, tree: ast.Module) -> bool:
     """Whether backward() follows in the same round of the loop."""
-    tree = ast.parse(source)
-    lines = [
-        node.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "backward"
-    ]
+    lines = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call) and called(node) == "backward"]
     return any(line > turn.call.lineno for line in lines)
 
 
