@@ -66,6 +66,12 @@ def harm_of(record: Record) -> Harm | None:
     return Harm("stuck", trend) if trend.stuck or _no_better_than_a_guess(record, trend) else None
 
 
+def stuck(record: Record) -> Harm | None:
+    """The harm of a run whose loss stays where it began; None for every other run."""
+    harm = harm_of(record)
+    return harm if harm is not None and harm.kind == "stuck" else None
+
+
 def _no_better_than_a_guess(record: Record, trend: LossTrend) -> bool:
     """Whether a loss that began far above what guessing costs only came down to it."""
     if trend.count < FEWEST_LOSSES:

@@ -48,7 +48,7 @@ from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
 from wellposed.record import Event, Operation, ParameterStep, Record
-from wellposed.rules.numerics.harm import harm_of
+from wellposed.rules.numerics.harm import stuck
 from wellposed.rules.numerics.trends import median
 from wellposed.rules.numerics.wording import number
 from wellposed.rules.tracing import location, producer
@@ -108,8 +108,8 @@ def check(record: Record) -> Iterator[Finding]:
 
 def _by_hand(record: Record) -> Iterator[Finding]:
     """An update that the program computes itself: `m / (v.sqrt() + eps)` outside any optimizer of PyTorch's."""
-    harm, steps = harm_of(record), record.gradient_steps()[:FIRST_STEPS]
-    if harm is None or harm.kind != "stuck" or record.events("optimizer") or len(steps) < FIRST_STEPS:
+    harm, steps = stuck(record), record.gradient_steps()[:FIRST_STEPS]
+    if harm is None or record.events("optimizer") or len(steps) < FIRST_STEPS:
         return
     guards = [each for step in steps for each in _guards(record, step)]
     if not guards or not median([size / epsilon for _, size, epsilon in guards]) * FAR_BELOW < 1.0:

@@ -61,7 +61,7 @@ from typing import Final
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
 from wellposed.record import Operation, Record
-from wellposed.rules.numerics.harm import harm_of
+from wellposed.rules.numerics.harm import stuck
 from wellposed.rules.numerics.trends import full_steps
 from wellposed.rules.statements import block_without_gradient
 from wellposed.rules.tracing import line_of, location
@@ -179,17 +179,16 @@ def _cut_at(record: Record, operation: Operation, *, zero: bool) -> Cut | None:
 
 
 def _finding(record: Record, names: frozenset[str], cut: Cut, *, zero: bool) -> Finding:
-    harm = harm_of(record)
-    hurt = harm is not None and harm.kind == "stuck"
+    harm = stuck(record)
     some = ", ".join(sorted(names)[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
     gradient = "a gradient that is exactly zero" if zero else "no gradient"
-    outcome = harm.words if hurt and harm is not None else "though the loss improves"
+    outcome = harm.words if harm is not None else "though the loss improves"
     total = len(record.parameters())
     return RULE.finding(
         cut.where,
         f"{some} get {gradient}: {cut.what}, {outcome}.",
-        severity="error" if hurt else "note",
-        role="root" if hurt else "advice",
+        severity="error" if harm is not None else "note",
+        role="root" if harm is not None else "advice",
         step=record.steps()[0].id,
         evidence=[
             Evidence("parameters without a gradient", len(names), "", 0),

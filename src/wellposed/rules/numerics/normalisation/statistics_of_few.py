@@ -55,7 +55,7 @@ from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Rule
 from wellposed.record import Operand, Operation, Record
-from wellposed.rules.numerics.harm import harm_of
+from wellposed.rules.numerics.harm import stuck
 from wellposed.rules.numerics.layers import producing_layer
 from wellposed.rules.numerics.places import line_of_module
 from wellposed.rules.numerics.trends import full_steps
@@ -151,8 +151,7 @@ def _over_one(record: Record, operation: Operation) -> bool:
 
 
 def _of_softmax(record: Record, operation: Operation) -> Finding:
-    harm = harm_of(record)
-    hurt = harm is not None and harm.kind == "stuck"
+    harm = stuck(record)
     shape = operation.output.shape if operation.output is not None else ()
     dimension = operation.arguments["dim"]
     wrong_axis = any(size > 1 for size in shape[1:])
@@ -160,9 +159,9 @@ def _of_softmax(record: Record, operation: Operation) -> Finding:
         location(operation),
         f"The softmax runs over dimension {dimension} of shape {' x '.join(map(str, shape))}, which has one element: "
         f"every weight is exactly 1, and what computed the scores gets no gradient"
-        f"{', ' + harm.words if hurt and harm is not None else ''}.",
-        severity="error" if hurt or wrong_axis else "note",
-        role="root" if hurt or wrong_axis else "advice",
+        f"{', ' + harm.words if harm is not None else ''}.",
+        severity="error" if harm is not None or wrong_axis else "note",
+        role="root" if harm is not None or wrong_axis else "advice",
         step=operation.step,
         evidence=[
             Evidence("values in each softmax", 1, "", FEW),
@@ -180,18 +179,17 @@ def _of_softmax(record: Record, operation: Operation) -> Finding:
 
 
 def _finding(record: Record, operation: Operation, count: int) -> Finding:
-    harm = harm_of(record)
-    hurt = harm is not None and harm.kind == "stuck"
+    harm = stuck(record)
     what = "hand-written normalisation" if operation.base == "sub" else f"`{operation.base}`"
     left = "exactly zero whatever enters" if count == 1 else "+1 and -1 whatever enters"
-    outcome = harm.words if hurt and harm is not None else "though the loss improves"
+    outcome = harm.words if harm is not None else "though the loss improves"
     values = "a single value" if count == 1 else "two values"
     shape = operation.inputs[0].shape
     return RULE.finding(
         line_of_module(record, operation),
         f"The {what} takes its statistics of {values}: before scale and shift it gives {left}, {outcome}.",
-        severity="error" if hurt else "note",
-        role="root" if hurt else "advice",
+        severity="error" if harm is not None else "note",
+        role="root" if harm is not None else "advice",
         step=operation.step,
         evidence=[
             Evidence("values in each mean", count, "", FEW),
