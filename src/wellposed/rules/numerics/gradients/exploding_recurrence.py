@@ -113,11 +113,10 @@ def check(record: Record) -> Iterator[Finding]:
             key = where.file, where.line
             before = told.get(key)
             if before is None or (harm and before.role == "advice"):
-                told[key] = _finding(record, chain, fit, harm, births)
+                told[key] = _finding(where, chain, fit, harm, births)
             elif before.role == "root" and chain.step > (before.step or 0) and not _is_finite(chain):
                 # The overflow of a later step is the same growth, and stands for the fault.
-                overflowed = _finding(record, chain, fit, harm, births).operations
-                told[key] = replace(before, operations=(*overflowed, *before.operations))
+                told[key] = replace(before, operations=(_guilty(chain, births), *before.operations))
     roots = [each for each in told.values() if each.role == "root"]
     yield from roots or list(told.values())[:1]
 
@@ -176,12 +175,16 @@ def _harm(record: Record, chain: Chain, step: Step, trend: LossTrend | None) -> 
     return ""
 
 
-def _finding(record: Record, chain: Chain, fit: Fit, harm: str, births: set[int]) -> Finding:
+def _guilty(chain: Chain, births: set[int]) -> int:
+    """The operation of the chain that made the first value which is not finite; the first where none did."""
+    return next((each.id for each in chain.operations if each.id in births), chain.operations[0].id)
+
+
+def _finding(where: Location, chain: Chain, fit: Fit, harm: str, births: set[int]) -> Finding:
     finite = _finite_part(chain.sizes)
-    guilty = next((each.id for each in chain.operations if each.id in births), chain.operations[0].id)
     what = "The gradient" if chain.phase == "backward" else "The state"
     return RULE.finding(
-        _where(record, chain),
+        where,
         f"{what} grows {number(fit.factor)}-fold at each pass of this recurrence, "
         f"{number(finite[-1] / finite[0])}-fold over {len(finite)} passes"
         + (f", {harm}." if harm else "; it did no harm in this run."),
@@ -200,5 +203,5 @@ def _finding(record: Record, chain: Chain, fit: Fit, harm: str, births: set[int]
             Fix("bound the step", "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)"),
         ],
         series=[series_over_passes(f"rms of the {what.split()[1]}, pass by pass", finite)],
-        operations=[guilty],
+        operations=[_guilty(chain, births)],
     )
