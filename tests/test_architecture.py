@@ -14,8 +14,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "wellposed"
 
 EVERY_ROOM = {
-    "findings", "record", "rules", "diagnosis", "report", "capture", "trial", "chain", "digits", "interpreter",
-    "integrations", "jax", "settings", "signals", "_native",
+    "findings", "record", "rules", "diagnosis", "report", "capture", "trial", "chain", "shadow", "interpreter",
+    "integrations", "jax", "rewrites", "settings", "signals", "_native",
 }  # fmt: skip
 
 KNOWS = {
@@ -23,12 +23,13 @@ KNOWS = {
     "record": set[str](),
     "settings": set[str](),
     "signals": set[str](),
-    "rules": {"findings", "record", "signals", "chain"},
+    "rewrites": set[str](),
+    "rules": {"findings", "record", "signals", "chain", "rewrites"},
     "diagnosis": {"findings", "record"},
-    "report": {"findings", "record", "diagnosis"},
-    "capture": {"record", "signals", "_native"},
+    "report": {"findings", "record", "diagnosis", "shadow"},
+    "capture": {"record", "signals", "shadow", "_native"},
     "chain": {"_native"},
-    "digits": {"_native", "findings", "record"},
+    "shadow": {"_native", "findings", "record", "rewrites"},
     "interpreter": {"_native", "findings", "record"},
     "trial": EVERY_ROOM - {"report"},
     "integrations": EVERY_ROOM,
@@ -40,7 +41,7 @@ KNOWS = {
 }
 """What each room may import of the others; the command line knows everybody and nobody knows it."""
 
-_WITH_TORCH = {"capture", "trial", "digits", "integrations"}
+_WITH_TORCH = {"capture", "trial", "shadow", "integrations"}
 LIBRARIES = {
     "torch": _WITH_TORCH | {"chain"},
     "numpy": _WITH_TORCH | {"chain"},

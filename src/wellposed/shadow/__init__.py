@@ -1,0 +1,1 @@
+"""Every operator beside a shadow of itself in higher precision: where digits go (docs/digits.md)."""
