@@ -1,0 +1,1 @@
+"""Unstable formulas and their stable forms: a catalogue, and what matches it."""
