@@ -1,0 +1,138 @@
+"""Which formula is to blame: the operators that lose digits by themselves, and by which of four ways."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from wellposed.shadow.result import DIGITS_OF, Culprit, OperatorDigits, OutputDigits, StableForm
+
+LARGE_ERROR_BITS = 5.0
+"""Bits of error of its own from which an operation counts as a cause: the limit of Herbgrind (PLDI 2018, section 5)."""
+LARGE_SHARE = 0.25
+"""Part of an output's error from which many small roundings of one line are a cause."""
+MANY = 64
+"""Terms or calls that make an accumulation long."""
+
+CANCELLATION = "catastrophic-cancellation"
+ACCUMULATION = "low-precision-accumulation"
+ILL_CONDITIONED = "ill-conditioned-operation"
+UNSTABLE = "unstable-function"
+
+_DIFFERENCES = {"add", "sub", "rsub", "subtract", "negative", "diff", "lerp"}
+_SUMS = {
+    "sum", "mean", "cumsum", "nansum", "trace", "mm", "bmm", "addmm", "baddbmm", "dot", "vdot", "mv", "addmv", "matmul",
+    "convolution", "linear", "inner", "tensordot", "einsum", "average", "nanmean",
+}  # fmt: skip
+_ACCUMULATING = _SUMS | {
+    "add", "var", "std", "var_mean", "std_mean", "logsumexp", "linalg_vector_norm", "norm", "index_add", "scatter_add",
+    "index_put", "embedding_dense_backward", "logcumsumexp", "cumprod", "prod", "addcmul",
+}  # fmt: skip
+_LINEAR_ALGEBRA = {
+    "inverse", "inv", "solve", "lstsq", "cholesky", "det", "slogdet", "eigh", "eig", "svd", "qr", "lu", "pinv", "lu_solve",
+    "cholesky_solve", "triangular_solve", "solve_triangular", "matrix_power", "lu_factor", "ldl_factor",
+}  # fmt: skip
+
+
+def base_of(operator: str | None) -> str:
+    """``sub`` for ``aten.sub_.Tensor`` and ``numpy.sub``; without the marks of families and variants."""
+    parts = (operator or "").split(".")
+    name = parts[1] if len(parts) > 1 else parts[0]
+    for prefix in ("_foreach_", "_linalg_", "linalg_", "_"):
+        name = name.removeprefix(prefix)
+    return name.rstrip("_").removesuffix("_ex")
+
+
+def bits_of(dtype: str) -> float:
+    """Bits of the significand."""
+    return DIGITS_OF.get(dtype, 15.95) / math.log10(2)
+
+
+def lost_bits(error: float, dtype: str) -> float:
+    """Bits of a relative error beyond the unit roundoff of the dtype; 0 where it is within."""
+    if error <= 0:
+        return 0.0
+    if not error < math.inf:
+        return math.inf
+    return max(0.0, math.log2(error) + bits_of(dtype))
+
+
+def kind_of(operator: OperatorDigits) -> str:
+    """The way in which the operator loses digits; empty where it does not by itself."""
+    base = base_of(operator.where.operator)
+    formula = lost_bits(operator.formula, operator.dtype)
+    if formula >= LARGE_ERROR_BITS:
+        if base in _DIFFERENCES | _SUMS and operator.cancelled_bits >= LARGE_ERROR_BITS:
+            return CANCELLATION
+        if base in _ACCUMULATING and operator.terms >= MANY:
+            return ACCUMULATION
+        if base in _LINEAR_ALGEBRA:
+            return ILL_CONDITIONED
+        if base in _DIFFERENCES:
+            return CANCELLATION
+        return UNSTABLE
+    if base in _ACCUMULATING and max(operator.calls, operator.terms) >= MANY and operator.share >= LARGE_SHARE:
+        return ACCUMULATION
+    return ""
+
+
+def culprits_of(
+    operators: Sequence[OperatorDigits], outputs: Sequence[OutputDigits] = (), most: int = 8
+) -> tuple[Culprit, ...]:
+    """The lines to change, worst first, one a line.
+
+    An operator counts only where it moves an output, and where an output lost as many bits as make a culprit.
+    """
+    if outputs and not any(_is_harmed(each) for each in outputs):
+        return ()
+    found: dict[tuple[str | None, int | None], tuple[float, OperatorDigits, str]] = {}
+    for each in operators:
+        kind = kind_of(each) if each.moves_output else ""
+        if not kind:
+            continue
+        weight = max(lost_bits(each.formula, each.dtype), LARGE_ERROR_BITS * each.share)
+        place = (each.where.file, each.where.line)
+        if place not in found or weight > found[place][0]:
+            found[place] = (weight, each, kind)
+    worst = sorted(found.values(), key=lambda each: -each[0])[:most]
+    return tuple(Culprit(each, message_of(each, kind), forms_for(each)) for _, each, kind in worst)
+
+
+def forms_for(operator: OperatorDigits) -> tuple[StableForm, ...]:
+    """Better ways to write the culprit, from the catalogue of rewrites where it has one."""
+    return ()
+
+
+def message_of(operator: OperatorDigits, kind: str) -> str:
+    """One sentence: what is lost where, how many digits are left, what the inputs were good to."""
+    what = f"`{operator.text}`" if operator.text else f"{operator.where.operator}"
+    left = f"{_count(operator.digits.normwise)} left; the inputs were good to {round(operator.digits_in)}"
+    if operator.limited:
+        left += " (limited by the reference: the truth may be worse)"
+    if kind == CANCELLATION:
+        bits = round(bits_of(operator.dtype))
+        cancelled = min(operator.cancelled_bits or lost_bits(operator.formula, operator.dtype), bits)
+        return f"{what}: {round(cancelled)} of {bits} bits cancel, {left}"
+    if kind == ACCUMULATION:
+        many = operator.terms if operator.terms >= operator.calls else operator.calls
+        return (
+            f"{what}: adding up {many:,} numbers in {operator.dtype} causes "
+            f"{operator.share:.0%} of the error, {_count(operator.digits.normwise)} left"
+            if operator.share
+            else f"{what}: adding up {many:,} numbers in {operator.dtype}, {left}"
+        )
+    name = base_of(operator.where.operator)
+    lost = min(lost_bits(operator.formula, operator.dtype), bits_of(operator.dtype))
+    if kind == ILL_CONDITIONED:
+        return f"{what}: {name} is ill-conditioned here and loses {round(lost)} bits in {operator.dtype}, {left}"
+    return f"{what}: {name} loses {round(lost)} of {round(bits_of(operator.dtype))} bits at these inputs, {left}"
+
+
+def _is_harmed(output: OutputDigits) -> bool:
+    held = DIGITS_OF.get(output.dtype, 15.95)
+    return output.digits.normwise <= held - LARGE_ERROR_BITS * math.log10(2)
+
+
+def _count(digits: float) -> str:
+    rounded = round(digits)
+    return "1 digit" if rounded == 1 else f"{rounded} digits"

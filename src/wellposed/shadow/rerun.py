@@ -1,0 +1,142 @@
+"""A tape run again in float64: with derivatives, or with one operator's error put back in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from wellposed.shadow.float64 import Float64
+from wellposed.shadow.sharing import run_in_reference
+from wellposed.shadow.store import Geometry
+from wellposed.shadow.tape import Call, Spot, Tape
+
+AtOutput = Callable[[int, int, torch.Tensor], torch.Tensor]
+"""Called with the index of a call, that of its output, and the value; what it returns takes the value's place."""
+
+
+class Memory:
+    """Storages as values that are never written: a write makes a new value, so that derivatives pass through it."""
+
+    def __init__(self, leaves: dict[int, torch.Tensor]) -> None:
+        self._leaves = leaves
+        self._held: dict[int, tuple[torch.Tensor, Geometry]] = {}
+
+    def read(self, spot: Spot) -> torch.Tensor:
+        held = self._held.get(spot.storage)
+        if held is not None and held[1] == spot.geometry:
+            return held[0]
+        flat = self._flat(spot)
+        size, stride, offset = spot.geometry
+        if offset == 0 and math.prod(size) == spot.elements and stride == _contiguous(size):
+            return flat.view(size)
+        return flat.as_strided(size, stride, offset)
+
+    def write(self, spot: Spot, value: torch.Tensor) -> None:
+        size, stride, offset = spot.geometry
+        if offset == 0 and math.prod(size) == spot.elements and _is_dense(size, stride):
+            self._held[spot.storage] = (value, spot.geometry)
+            return
+        flat = torch.as_strided_scatter(self._flat(spot), value.expand(size), size, stride, offset)
+        self._held[spot.storage] = (flat, ((spot.elements,), (1,), 0))
+
+    def _flat(self, spot: Spot) -> torch.Tensor:
+        whole: Geometry = ((spot.elements,), (1,), 0)
+        held = self._held.get(spot.storage)
+        if held is None:
+            leaf = self._leaves.get(spot.storage)
+            if leaf is None:
+                leaf = torch.zeros(spot.elements, dtype=torch.float64)  # memory that was never read before
+            found = leaf.to(torch.complex128 if leaf.is_complex() else torch.float64)
+        else:
+            value, (size, stride, offset) = held
+            if (size, stride, offset) == whole:
+                return value
+            if stride == _contiguous(size):
+                found = value.reshape(-1)
+            else:
+                base = torch.zeros(spot.elements, dtype=value.dtype, device=value.device)
+                found = torch.as_strided_scatter(base, value, size, stride, offset)
+        self._held[spot.storage] = (found, whole)
+        return found
+
+
+def needed_for(tape: Tape, spots: Iterable[tuple[Spot, int]]) -> list[int]:
+    """Indices of the calls that a value at one of the spots, as of a number of calls, can come from."""
+    starts: dict[int, set[int]] = {}
+    for spot, position in spots:
+        starts.setdefault(position, set()).add(spot.storage)
+    wanted: set[int] = set()
+    found: list[int] = []
+    for index in range(max(starts, default=0), 0, -1):
+        wanted |= starts.get(index, set())
+        call = tape.calls[index - 1]
+        if any(each is not None and each.storage in wanted for each in call.outputs):
+            found.append(index - 1)
+            wanted.update(call.reads)
+    return found[::-1]
+
+
+def rerun(
+    tape: Tape, indices: list[int], at_output: AtOutput, wanted: list[tuple[Spot, int]]
+) -> tuple[list[torch.Tensor], set[str]]:
+    """(the values of the wanted spots, each as of its number of calls; operators without a derivative).
+
+    Raises whatever an operator raises that cannot run again.
+    """
+    memory = Memory(tape.leaves)
+    values: list[torch.Tensor | None] = [None] * len(wanted)
+    cut: set[str] = set()
+    reference = Float64()
+
+    def collect(done: int) -> None:
+        for place, (spot, position) in enumerate(wanted):
+            if values[place] is None and position <= done:
+                values[place] = memory.read(spot)
+
+    for index in indices:
+        collect(index)
+        call = tape.calls[index]
+        for output, value in enumerate(_again(call, memory, reference)):
+            spot = call.outputs[output] if output < len(call.outputs) else None
+            if spot is None or not isinstance(value, torch.Tensor):
+                continue
+            if value.grad_fn is not None and value.grad_fn.name() == "NotImplemented":
+                cut.add(call.description.name if call.description is not None else "")
+                value = value.detach()
+            memory.write(spot, at_output(index, output, value))
+    collect(len(tape.calls))
+    return [each for each in values if each is not None], cut
+
+
+def _again(call: Call, memory: Memory, reference: Float64) -> list[Any]:
+    if call.description is None:
+        return call.low
+
+    def change(value: Any) -> Any:
+        if isinstance(value, Spot):
+            return memory.read(value)
+        if isinstance(value, (list, tuple)):
+            return type(value)(change(each) for each in value)
+        return value
+
+    kwargs = {name: change(each) for name, each in call.kwargs.items()}
+    return run_in_reference(reference, call.description, change(call.args), kwargs, call.low)[0]
+
+
+def _contiguous(size: tuple[int, ...]) -> tuple[int, ...]:
+    strides = [1] * len(size)
+    for index in range(len(size) - 2, -1, -1):
+        strides[index] = strides[index + 1] * max(1, size[index + 1])
+    return tuple(strides)
+
+
+def _is_dense(size: tuple[int, ...], stride: tuple[int, ...]) -> bool:
+    expected = 1
+    for step, extent in sorted(zip(stride, size, strict=True)):
+        if extent != 1 and step != expected:
+            return False
+        expected *= extent
+    return True
