@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "DigitsReport",
     "EarlyWarning",
     "InstabilityWarning",
     "Ordered",
@@ -33,6 +34,7 @@ __all__ = [
     "Watch",
     "__version__",
     "audit",
+    "digits",
     "matrix_chain_multiplication",
     "multi_dot",
     "ordered",
@@ -40,6 +42,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "DigitsReport": "integrations.digits",
     "EarlyWarning": "signals",
     "InstabilityWarning": "signals",
     "Ordered": "integrations.ordered",
@@ -47,6 +50,7 @@ _HOMES = {
     "StoppedByWatch": "signals",
     "Watch": "integrations.pytorch",
     "audit": "integrations.pytorch",
+    "digits": "integrations.digits",
     "matrix_chain_multiplication": "chain",
     "multi_dot": "chain",
     "ordered": "integrations.ordered",

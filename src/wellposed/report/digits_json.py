@@ -14,8 +14,8 @@ SCHEMA = "wellposed-digits/1"
 
 def digits_to_json(report: DigitsReport) -> dict[str, Any]:
     """The report's fields by their names, made of JSON values only; non-finite numbers are "nan", "inf", "-inf"."""
-    fields = dataclasses.asdict(report)
-    fields.pop("files")
+    fields = dataclasses.asdict(dataclasses.replace(report, files=None, result=None))
+    del fields["files"], fields["result"]
     return {"schema": SCHEMA, **_plain(fields)}
 
 

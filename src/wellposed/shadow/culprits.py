@@ -11,6 +11,9 @@ LARGE_ERROR_BITS = 5.0
 """Bits of error of its own from which an operation counts as a cause: the limit of Herbgrind (PLDI 2018, section 5)."""
 LARGE_SHARE = 0.25
 """Part of an output's error from which many small roundings of one line are a cause."""
+LARGE_ROUNDING_BITS = 3.0
+"""Bits of rounding beyond the unit roundoff that a sum may add: one pass in order loses about log2(n) / 2 of them
+(Higham, "Accuracy and Stability of Numerical Algorithms", section 4.2), a pairwise sum fewer than 2."""
 MANY = 64
 """Terms or calls that make an accumulation long."""
 
@@ -59,21 +62,22 @@ def lost_bits(error: float, dtype: str) -> float:
 
 def kind_of(operator: OperatorDigits) -> str:
     """The way in which the operator loses digits; empty where it does not by itself."""
-    base = base_of(operator.where.operator)
-    formula = lost_bits(operator.formula, operator.dtype)
-    if formula >= LARGE_ERROR_BITS:
+    base, dtype = base_of(operator.where.operator), operator.coarsest or operator.dtype
+    if lost_bits(operator.formula, dtype) >= LARGE_ERROR_BITS:
         if base in _DIFFERENCES | _SUMS and operator.cancelled_bits >= LARGE_ERROR_BITS:
             return CANCELLATION
         if base in _ACCUMULATING and operator.terms >= MANY:
             return ACCUMULATION
         if base in _LINEAR_ALGEBRA:
             return ILL_CONDITIONED
-        if base in _DIFFERENCES:
-            return CANCELLATION
-        return UNSTABLE
-    if base in _ACCUMULATING and max(operator.calls, operator.terms) >= MANY and operator.share >= LARGE_SHARE:
-        return ACCUMULATION
-    return ""
+        return CANCELLATION if base in _DIFFERENCES else UNSTABLE
+    if base not in _ACCUMULATING or operator.share < LARGE_SHARE:
+        return ""
+    # Each rounding is as small as it can be; what hurts is how many there are.
+    in_one_call = operator.terms >= MANY and lost_bits(operator.rounding, dtype) >= LARGE_ROUNDING_BITS
+    lost = lost_bits(10**-operator.digits.normwise, dtype)
+    over_calls = operator.calls >= MANY and lost >= LARGE_ERROR_BITS
+    return ACCUMULATION if in_one_call or over_calls else ""
 
 
 def culprits_of(
@@ -90,7 +94,7 @@ def culprits_of(
         kind = kind_of(each) if each.moves_output else ""
         if not kind:
             continue
-        weight = max(lost_bits(each.formula, each.dtype), LARGE_ERROR_BITS * each.share)
+        weight = max(lost_bits(each.formula, each.coarsest or each.dtype), LARGE_ERROR_BITS * each.share)
         place = (each.where.file, each.where.line)
         if place not in found or weight > found[place][0]:
             found[place] = (weight, each, kind)

@@ -46,6 +46,8 @@ class Engine:
         self.tape: Tape | None = Tape(self.store, reference, tape_bytes) if tape else None
         self.declared: list[Declared] = []
         self.executed = 0
+        self.devices: set[torch.device] = set()
+        """Where the operators ran."""
         self._locate = locate
 
     @property
@@ -117,11 +119,16 @@ class Engine:
 
     def declare(self, tensor: torch.Tensor, name: str) -> None:
         """An output of the program, whose digits are asked for; it is looked at as it is now."""
+        self.declared.append(self.look_at(tensor, name))
+
+    def look_at(self, tensor: torch.Tensor, name: str) -> Declared:
+        """The same, but not declared."""
+        tensor = tensor.detach()
         shadow = self.store.shadow(tensor)
         spot, position = None, 0
         if self.tape is not None and not self.tape.given_up:
             spot, position = self.tape.spot(tensor), len(self.tape.calls)
-        self.declared.append(declared(self.reference, tensor, shadow, name, spot, position))
+        return declared(self.reference, tensor, shadow, name, spot, position)
 
     def _look_at_operands(self, token: Token) -> None:
         inexact = [each for each in token.inputs if each.shadow is not None]
@@ -161,6 +168,7 @@ class Engine:
             self._take_as_they_are(real)
             return
         self.executed += 1
+        self.devices.add(real[0].device)
         if flipped is not None:
             self.facts.flip(token.key, *flipped)
         comparison = Comparison(self.reference, token, low, outcome) if token.full else None

@@ -78,7 +78,8 @@ class Comparison:
         propagated = self._propagated(worst, size)
         entered = max((relative(each.error, each.size) for each in self._inexact), default=0.0)
         formula = self._formula(worst, size, total)
-        unit = self._unit(low.dtype)
+        coarsest = self._coarsest(low.dtype)
+        unit = measure.unit_roundoff(coarsest)
         cancelled = self._cancelled_bits(worst, size, formula > FLAGGED * unit)
         digits_in = min(
             (
@@ -89,6 +90,7 @@ class Comparison:
         )
         return Errors(
             dtype=low.dtype,
+            coarsest=coarsest,
             elements=low.numel(),
             rounding=rounding,
             formula=formula,
@@ -202,11 +204,9 @@ class Comparison:
             length = float(norm(measure.finite_difference(difference, value, self._reference.approximate(shadow))))
         return relative(length if length == length else math.inf, size)
 
-    def _unit(self, dtype: torch.dtype) -> float:
-        """Unit roundoff of the coarsest dtype that takes part."""
-        return max(
-            measure.unit_roundoff(each) for each in (dtype, *(operand.tensor.dtype for operand in self._token.inputs))
-        )
+    def _coarsest(self, dtype: torch.dtype) -> torch.dtype:
+        """The coarsest dtype that takes part: no operator can be expected to do better than its inputs."""
+        return max((dtype, *(each.tensor.dtype for each in self._token.inputs)), key=measure.unit_roundoff)
 
     def _cancelled_bits(self, worst: int, size: float, flagged: bool) -> float:
         base = self._token.description.base

@@ -18,6 +18,8 @@ class Errors:
     """Of one call of an operator; relative and normwise, as in `OperatorDigits`."""
 
     dtype: torch.dtype
+    coarsest: torch.dtype
+    """Of the inputs and the output."""
     elements: int
     rounding: float
     formula: float
