@@ -27,7 +27,7 @@ KNOWS = {
     "rules": {"findings", "record", "signals", "chain", "rewrites"},
     "diagnosis": {"findings", "record"},
     "report": {"findings", "record", "diagnosis", "shadow"},
-    "capture": {"record", "signals", "shadow", "_native"},
+    "capture": {"record", "signals", "shadow", "findings", "_native"},
     "chain": {"_native"},
     "shadow": {"_native", "findings", "record", "rewrites"},
     "interpreter": {"_native", "findings", "record"},

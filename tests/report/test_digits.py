@@ -39,7 +39,10 @@ SUBTRACTION = OperatorDigits(
     moves_output=True,
 )
 CULPRIT = Culprit(
-    SUBTRACTION, f"`{LINE}`: 21 of 24 bits cancel.", (StableForm("subtract the mean first", "f(x)", 7.0),)
+    SUBTRACTION,
+    "catastrophic-cancellation",
+    f"`{LINE}`: 21 of 24 bits cancel.",
+    (StableForm("subtract the mean first", "f(x)", 7.0),),
 )
 OUTPUT = OutputDigits("loss", "float32", 0.01, 0.0123456789, -0.002, Significant(0.1, 0.1, 0.1, 1.0))
 GUILTY = DigitsReport((OUTPUT,), (SUBTRACTION,), (CULPRIT,), (), "float64", "torch 2.13.0 CPU", 120)
@@ -64,7 +67,9 @@ def test_without_a_culprit_nothing_is_accused() -> None:
 
 def test_the_limit_of_the_reference_is_said_where_it_was_reached_and_only_there() -> None:
     limited = dataclasses.replace(SUBTRACTION, limited=True)
-    told = render_digits(dataclasses.replace(GUILTY, culprits=(Culprit(limited, "limited"),)))
+    told = render_digits(
+        dataclasses.replace(GUILTY, culprits=(Culprit(limited, "catastrophic-cancellation", "limited"),))
+    )
     assert "limited by the reference" in told
     assert "limited by the reference" not in render_digits(GUILTY)
 
@@ -96,7 +101,9 @@ def test_branches_that_went_another_way_and_operators_without_shadow_are_listed(
 
 def test_hostile_text_is_shown_and_not_obeyed() -> None:
     evil = dataclasses.replace(SUBTRACTION, text="x = 1 \x1b[31m", where=Location(file="\x1b]0;x\x07.py", line=1))
-    told = render_digits(dataclasses.replace(GUILTY, operators=(evil,), culprits=(Culprit(evil, "bad \x1b[2J"),)))
+    told = render_digits(
+        dataclasses.replace(GUILTY, operators=(evil,), culprits=(Culprit(evil, "unstable-function", "bad \x1b[2J"),))
+    )
     assert "\x1b" not in told
     assert "\x07" not in told
 

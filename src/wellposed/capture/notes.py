@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from typing import Any
 
 from wellposed.capture.sites import Sites
@@ -18,6 +19,8 @@ class Notes:
     def __init__(self, writer: RecordWriter, folder: str):
         self._writer = writer
         self.sites = Sites(folder, self._new_site)
+        self._folder = folder
+        self._rows: dict[int, tuple[Any, ...]] = {}
         self._events = 0
         self._files: set[str] = set()
         self._said: set[str] = set()
@@ -36,7 +39,13 @@ class Notes:
     def said(self, kind: str) -> bool:
         return kind in self._said
 
-    def _new_site(self, row: tuple[object, ...]) -> None:
+    def place(self, site: int) -> tuple[str, tuple[Any, ...]] | None:
+        """The user's file, absolute, and the place's row in the table ``site``; None where there is no such place."""
+        row = self._rows.get(site)
+        return None if row is None else (os.path.join(self._folder, row[1]), row)
+
+    def _new_site(self, row: tuple[Any, ...]) -> None:
+        self._rows[row[0]] = row
         self._writer.add("site", [row])
         for file in self.sites.files - self._files:
             self._files.add(file)

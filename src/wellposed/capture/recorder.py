@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -12,6 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from wellposed import _native
 from wellposed.capture.modules import Modules
 from wellposed.capture.sites import Sites, UserFrame
+
+if TYPE_CHECKING:
+    from wellposed.capture.shadowing import Shadowing
 
 FORWARD, BACKWARD, OPTIMIZER = range(3)
 
@@ -50,6 +53,8 @@ class Recorder(TorchDispatchMode):
         autograd is its update, also where gradients are enabled (``w.data -= lr * w.grad``)."""
         self.on_leaf: Callable[[torch.Tensor], None] | None = None
         """Called with each tensor that an operator reads and that a gradient may be asked for, while wanted."""
+        self.shadow: Shadowing | None = None
+        """Runs operators beside themselves in higher precision, in the steps that it chooses."""
         self.phase = FORWARD
         """Of operators outside backward: forward or optimizer."""
         self.backward_called_at: UserFrame | None = None
@@ -72,6 +77,7 @@ class Recorder(TorchDispatchMode):
     ) -> Any:
         if self.paused or self.muted:
             return func(*args, **kwargs) if kwargs else func(*args)
+        token = self._shadow_before(func, args, kwargs) if self.shadow is not None and self.shadow.active else None
         begin = perf_counter_ns()
         out = func(*args, **kwargs) if kwargs else func(*args)
         done = perf_counter_ns()
@@ -104,6 +110,8 @@ class Recorder(TorchDispatchMode):
                     func, args, kwargs, out, site, -1 if site < 0 else self.modules.current, BACKWARD,
                     (done - begin) * 1e-9, node._sequence_nr(), next_sequence() - 1 if torch.is_grad_enabled() else -1,
                 )  # fmt: skip
+            if token is not None and self.shadow is not None:
+                self.shadow.after(token, out)
             if trouble:
                 self.on_trouble(trouble, func, args, kwargs or {}, out)
             if self.tape.pending > self.rows_wanted:
@@ -114,6 +122,17 @@ class Recorder(TorchDispatchMode):
             self.paused = False
             self.spent_nanoseconds += perf_counter_ns() - done
         return out
+
+    def _shadow_before(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
+        assert self.shadow is not None
+        begin = perf_counter_ns()
+        self.paused = True
+        try:
+            phase = "optimizer" if self.phase == OPTIMIZER else "forward"
+            return self.shadow.before(func, args, kwargs, phase, self.backward_called_at)
+        finally:
+            self.paused = False
+            self.spent_nanoseconds += perf_counter_ns() - begin
 
     def _updates(self, func: Any, args: tuple[Any, ...]) -> bool:
         """Whether the operator works on a weight's memory or its gradient, and autograd is not to know."""

@@ -44,6 +44,9 @@ class Options:
     """False takes the processor's own memory for an accelerator's: to try the way of such tensors without one."""
     watches_operators: bool = True
     """Whether every operator's output is checked between the full steps; else only the outputs of modules."""
+    shadow_seconds: float = 0.0
+    """Time that running operators beside a shadow of higher precision may take before a share of the program's own
+    counts; 0 runs none."""
     warns: bool = False
     """Whether early-warning signals are followed."""
     on_warning: Callable[[EarlyWarning], None] | None = None

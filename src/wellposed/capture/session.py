@@ -78,8 +78,14 @@ class Session:
             self._tape, self._operators, writer, self._stretches.escalate, self._readings.read_operands
         )
         self._recorder.on_trouble = self._troubles.operator
+        if options.shadow_seconds > 0:
+            from wellposed.capture.shadowing import Shadowing
+
+            self._recorder.shadow = Shadowing(self._notes, options.shadow_seconds)
         self._patches = Patches()
         self._steps = StepWatch(self, self._patches, self._fail)
+        if (shadow := self._recorder.shadow) is not None:
+            self._steps.is_ours = lambda: shadow.working
         self._modules.on_outermost = self._outermost_call
         self._modules.on_failure = self._fail
         self._recorder.on_forward_again = self._forward_again
@@ -207,6 +213,8 @@ class Session:
             if not self._stretches.reaches_here():
                 self._notes.event(self._step, "unwatched-thread", {}, self._notes.sites.here(), once=True)
             if loss is not None and loss.numel() == 1:
+                if self._recorder.shadow is not None:
+                    self._recorder.shadow.loss(loss)
                 self._facts["loss_operation"] = self._tape.producer(loss) or None
                 if self._readings.is_elsewhere(loss):
                     site = self._notes.sites.here()
@@ -348,6 +356,8 @@ class Session:
 
     def _begin_stretch(self) -> None:
         self._stretches.begin(self._step, self._call)
+        if self._recorder.shadow is not None and self._call == 0 and self._stretches.level == "full":
+            self._recorder.shadow.begin(self._step)
         self._modules.on_output = self._module_output if self._stretches.level == "modules" else None
         if self._call == 0:
             self._sequence_at_begin = next_sequence()
@@ -355,6 +365,8 @@ class Session:
                 self._full_sequence_at_begin = self._sequence_at_begin
 
     def _end_step(self) -> None:
+        if self._recorder.shadow is not None:
+            self._recorder.shadow.end(self._step)
         facts, self._facts = self._facts, {}
         if self._warnings is not None:
             self._warnings.step_ends(facts)

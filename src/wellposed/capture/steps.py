@@ -42,6 +42,8 @@ class StepWatch:
     listener: StepListener
     patches: Patches
     on_failure: Callable[[BaseException], None]
+    is_ours: Callable[[], bool] = lambda: False
+    """Whether a gradient that is asked for now is asked for by ourselves."""
     _handles: list[Any] = field(default_factory=list)
     _updated: bool = False
 
@@ -83,6 +85,8 @@ class StepWatch:
 
     def _wrap_backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def backward(*args: Any, **kwargs: Any) -> Any:
+            if self.is_ours():
+                return original(*args, **kwargs)
             tensors = args[0] if args else kwargs.get("tensors")
             first = tensors if isinstance(tensors, torch.Tensor) else next(iter(tensors or ()), None)
             self._updated = False
@@ -96,6 +100,8 @@ class StepWatch:
 
     def _wrap_grad(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def grad(*args: Any, **kwargs: Any) -> Any:
+            if self.is_ours():
+                return original(*args, **kwargs)
             asked = _grad_of_a_loss(args, kwargs) if self.listener.grad_is_backward else None
             if asked is not None:
                 return self._grad_as_backward(original, asked, args, kwargs)

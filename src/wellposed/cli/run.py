@@ -49,6 +49,10 @@ Settings of a project stand in pyproject.toml:
   disable = ["name-of-a-rule"]"""
 
 
+SHADOW_SECONDS = 4.0
+"""Time that operators may run beside a shadow of higher precision before the program's own time counts."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "wellposed run [options] script.py [args…]\n       wellposed run [options] -m module [args…]"
     add = parser.add_argument
@@ -189,7 +193,7 @@ def _is_live(plan: _Plan) -> bool:
 
 
 def _open(plan: _Plan, line: LiveLine | None) -> Recording:
-    options = Options(plan.settings.budget, plan.settings.max_size, plan.steps)
+    options = Options(plan.settings.budget, plan.settings.max_size, plan.steps, shadow_seconds=SHADOW_SECONDS)
     program = plan.program
     meta = {"argv": program.argv, "script": program.identity, "folder": str(program.folder)}
 

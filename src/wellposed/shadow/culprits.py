@@ -99,7 +99,7 @@ def culprits_of(
         if place not in found or weight > found[place][0]:
             found[place] = (weight, each, kind)
     worst = sorted(found.values(), key=lambda each: -each[0])[:most]
-    return tuple(Culprit(each, message_of(each, kind), forms_for(each)) for _, each, kind in worst)
+    return tuple(Culprit(each, kind, message_of(each, kind), forms_for(each)) for _, each, kind in worst)
 
 
 def forms_for(operator: OperatorDigits) -> tuple[StableForm, ...]:

@@ -130,6 +130,9 @@ class Culprit:
     """A formula that loses digits and moves an output: the line to change."""
 
     operator: OperatorDigits
+    kind: str
+    """The way in which it loses digits: ``catastrophic-cancellation``, ``low-precision-accumulation``,
+    ``ill-conditioned-operation`` or ``unstable-function``."""
     message: str
     """One sentence: what is lost where, what the inputs were good to."""
     forms: tuple[StableForm, ...] = ()
