@@ -86,7 +86,9 @@ def _first_order(tape: Tape, wrong: list[tuple[int, Declared]], found: Attribute
         if rounding is None and total is None:
             return value
 
-        def hook(adjoint: torch.Tensor) -> None:
+        def hook(adjoint: torch.Tensor | None) -> None:
+            if adjoint is None:
+                return
             with torch.no_grad():
                 if rounding is not None:
                     sums.caused.setdefault(call.key, []).append(_dot(adjoint, rounding))

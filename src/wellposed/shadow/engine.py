@@ -268,7 +268,7 @@ def _fits(shadow: Any, tensor: torch.Tensor) -> bool:
 
 def _decisions(description: Any, low: list[Any]) -> list[Any]:
     """The program's own results that a second run must follow."""
-    keep = description.chooses or description.rounds or description.decided
+    keep = description.chooses or description.rounds or description.decides
     return [each.clone() if keep and isinstance(each, torch.Tensor) else None for each in low]
 
 
