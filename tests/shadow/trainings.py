@@ -62,10 +62,8 @@ def _train(
             scaler.update()
         kept.append(loss.detach().clone())
     gradients = [each.grad for each in model.parameters() if each.grad is not None]
-    state = [each for each in model.state_dict().values()]
-    moments = [
-        value for each in optimizer.state.values() for value in each.values() if isinstance(value, torch.Tensor)
-    ]
+    state = list(model.state_dict().values())
+    moments = [value for each in optimizer.state.values() for value in each.values() if isinstance(value, torch.Tensor)]
     return [*kept, *gradients, *state, *moments, torch.get_rng_state()]
 
 

@@ -71,7 +71,9 @@ def _is_of_torch(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
         return True
     if any(_is_module_of(each, torch) or isinstance(each, kinds) for each in _referred(fn)):
         return True
-    return numpy is None or not any(isinstance(each, (numpy.ndarray, numpy.generic)) for each in _leaves((args, kwargs)))
+    return numpy is None or not any(
+        isinstance(each, (numpy.ndarray, numpy.generic)) for each in _leaves((args, kwargs))
+    )
 
 
 def _is_module_of(value: Any, torch: Any) -> bool:

@@ -93,7 +93,7 @@ def _adam(decoupled: bool) -> Callable[..., tuple[list[torch.Tensor], ...]]:
                     parameter = parameter * (1 - rate * weight_decay)
                 else:
                     slope = slope + weight_decay * parameter
-            count = float(steps[index])
+            count = float(steps[index].detach())
             mean = beta1 * means[index] + (1 - beta1) * slope
             square = beta2 * squares[index] + (1 - beta2) * slope * slope
             top = torch.maximum(largest[index], square) if amsgrad else square
@@ -122,8 +122,41 @@ def _flash_attention_for_cpu_backward(
     return attention_gradients(gradient, query, key, value, attn_mask, is_causal, scale)
 
 
+def _silu_backward(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    sigmoid = torch.sigmoid(x)
+    return gradient * sigmoid * (1 + x * (1 - sigmoid))
+
+
+def _group_norm_backward(
+    gradient: torch.Tensor,
+    x: torch.Tensor,
+    mean: torch.Tensor,
+    rstd: torch.Tensor,
+    weight: torch.Tensor | None,
+    batch: int,
+    channels: int,
+    pixels: int,
+    groups: int,
+    wanted: list[bool],
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The gradients of Wu and He (2018); the statistics are taken from the input again, so that they are followed."""
+    rows = x.reshape(batch, groups, -1)
+    # What was added to the variance is what is missing in it.
+    epsilon = (1 / rstd.detach().square()).reshape(batch, groups, 1) - rows.detach().var(-1, correction=0, keepdim=True)
+    deviation = (rows.var(-1, correction=0, keepdim=True) + epsilon).sqrt()
+    normal = (rows - rows.mean(-1, keepdim=True)) / deviation
+    by_channel = gradient.reshape(batch, channels, -1)
+    scaled = by_channel if weight is None else by_channel * weight.reshape(1, channels, 1)
+    scaled = scaled.reshape(batch, groups, -1)
+    inner = scaled - scaled.mean(-1, keepdim=True) - normal * (scaled * normal).mean(-1, keepdim=True)
+    products = (by_channel * normal.reshape(batch, channels, -1)).sum((0, 2))
+    return (inner / deviation).reshape(x.shape), products, by_channel.sum((0, 2))
+
+
 _FORMULAS: dict[Any, Callable[..., Any]] = {
     _aten._fused_adam.default: _adam(decoupled=False),
     _aten._fused_adamw.default: _adam(decoupled=True),
     _aten._scaled_dot_product_flash_attention_for_cpu_backward.default: _flash_attention_for_cpu_backward,
+    _aten.silu_backward.default: _silu_backward,
+    _aten.native_group_norm_backward.default: _group_norm_backward,
 }

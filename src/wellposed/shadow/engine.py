@@ -192,7 +192,7 @@ class Engine:
             spots = [self.tape.spot(each) if isinstance(each, torch.Tensor) and is_real(each) else None for each in low]
             self.tape.append(
                 Call(description, args, kwargs, token.key, reads, spots, _decisions(description, low),
-                     comparison.roundings(), comparison.totals())
+                     comparison.roundings(), comparison.totals(), comparison.large_somewhere)
             )  # fmt: skip
 
     def _run(self, token: Token, low: list[Any]) -> tuple[list[Any], Flipped | None]:

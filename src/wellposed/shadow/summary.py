@@ -86,7 +86,7 @@ def _operator(
         calls=facts.calls,
         elements=worst.elements,
         rounding=worst.rounding,
-        formula=worst.formula,
+        formula=max(worst.formula, found.formula.get(key, 0.0)),
         propagated=worst.propagated,
         amplification=worst.amplification,
         cancelled_bits=worst.cancelled_bits,
