@@ -9,7 +9,7 @@ import torch
 
 from wellposed.shadow import measure
 from wellposed.shadow.call import Operand, Token
-from wellposed.shadow.measure import Errors, norm, relative
+from wellposed.shadow.measure import Errors, norm, relative, weight
 from wellposed.shadow.reference import Reference
 from wellposed.shadow.sharing import run_in_reference
 from wellposed.shadow.trees import is_real, mapped, mapped_keywords
@@ -67,8 +67,8 @@ class Comparison:
     def totals(self) -> list[torch.Tensor | None]:
         return [self._kept(self._total, self.lengths, index) for index in range(len(self._low))]
 
-    def measure(self) -> Errors | None:
-        """Of the output that lost most; None where no output is real."""
+    def measure(self, worst_so_far: float) -> Errors | None:
+        """Of the output that lost most; None where no output is real, or where it lost no more than `worst_so_far`."""
         judged = self._judged[:1] if self._token.description.first_counts else self._judged
         judged = [each for each in judged if self._low[each].numel()]
         if not judged:
@@ -80,6 +80,8 @@ class Comparison:
         propagated = self._propagated(worst, size)
         entered = max((relative(each.error, each.size) for each in self._inexact), default=0.0)
         formula = self._formula(worst, size, total)
+        if weight(formula, total) <= worst_so_far:
+            return None
         coarsest = self._coarsest(low.dtype)
         unit = measure.unit_roundoff(coarsest)
         cancelled = self._cancelled_bits(worst, size, formula > FLAGGED * unit)

@@ -72,6 +72,8 @@ class Description:
     rounds: bool
     compares: bool
     first_counts: bool
+    in_place: bool
+    """Whether it can run as it is on tensors of another dtype, and write them."""
     decides: bool
     """Whether the last of what it writes is the program's own decision."""
     why_not: str
@@ -154,6 +156,7 @@ def _describe(operator: Any) -> Description:
         rounds=plain in _ROUNDING,
         compares=plain in COMPARISONS or base.startswith("is"),
         first_counts=plain in _FIRST_COUNTS,
+        in_place=bool(written) and not outs and plain != base and plain not in _DECIDING and plain not in _ROUNDING,
         decides=plain in _DECIDING,
         why_not="" if random else why_not,
     )
