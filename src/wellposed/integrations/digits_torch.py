@@ -109,7 +109,7 @@ class DigitsMode(TorchDispatchMode):
 
 
 class DigitsBlock:
-    """What ``wellposed.digits()`` gives without a function: a run in shadow that lasts as long as the ``with`` block."""
+    """What ``wellposed.digits()`` gives without a function: a run in shadow as long as the ``with`` block lasts."""
 
     def __init__(self, reference: str = "auto", *, attribution: bool = True, has_float64: bool = False) -> None:
         arithmetic = reference_named(reference, has_float64=has_float64)
@@ -133,7 +133,9 @@ class DigitsBlock:
         self._mode.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._mode.__exit__(kind, error, trace)
         for handle in self._handles:
             handle.remove()
@@ -146,7 +148,10 @@ class DigitsBlock:
             warnings.warn(f"wellposed: no report of digits ({failure})", RuntimeWarning, stacklevel=2)
 
     def output(self, tensor: torch.Tensor, name: str | None = None) -> None:
-        """Declare an output, as it is now: a loss, a prediction. Raises TypeError for what is no floating-point tensor."""
+        """Declare an output, as it is now: a loss, a prediction.
+
+        Raises TypeError for what is no floating-point tensor, RuntimeError outside the block.
+        """
         if not isinstance(tensor, torch.Tensor) or not (tensor.is_floating_point() or tensor.is_complex()):
             raise TypeError("an output is a floating-point tensor")
         if self._report is not None or not self._entered:

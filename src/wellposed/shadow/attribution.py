@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from wellposed.shadow.measure import unit_roundoff
 from wellposed.shadow.outputs import Declared
 from wellposed.shadow.rerun import needed_for, rerun
 from wellposed.shadow.result import Attribution
@@ -21,6 +22,8 @@ from wellposed.shadow.tape import Spot, Tape
 
 LARGE_RESIDUAL = 0.2
 """Part of the true error that first order may leave unexplained before single places are re-executed."""
+WORTH_EXPLAINING = 8
+"""Units of roundoff; an output with a smaller error is as good as its dtype can make it."""
 MOST_OUTPUTS = 4
 MOST_PLACES = 16
 MOST_REEXECUTED = 20_000
@@ -37,6 +40,9 @@ class Attributed:
     """By place: part of the error it caused, of the output where that is largest."""
     through: dict[Hashable, float] = field(default_factory=dict)
     """By place: part of the error that passes through it, wherever it was caused."""
+    formula: dict[Hashable, float] = field(default_factory=dict)
+    """By place: λ relative to the result, each element weighted by what of it reaches the output; only where a few
+    elements are hit."""
     reaching: set[Hashable] = field(default_factory=set)
     """Places whose result reaches a declared output in the data flow."""
     notes: list[str] = field(default_factory=list)
@@ -46,6 +52,7 @@ class Attributed:
 class _Sums:
     caused: dict[Hashable, list[torch.Tensor]] = field(default_factory=dict)
     passing: dict[Hashable, list[torch.Tensor]] = field(default_factory=dict)
+    formula: dict[Hashable, list[torch.Tensor]] = field(default_factory=dict)
 
 
 def attribute(tape: Tape, outputs: list[Declared]) -> Attributed:
@@ -83,15 +90,21 @@ def _first_order(tape: Tape, wrong: list[tuple[int, Declared]], found: Attribute
         call = tape.calls[index]
         rounding = call.rounding[output] if output < len(call.rounding) else None
         total = call.total[output] if output < len(call.total) else None
-        if rounding is None and total is None:
+        formula = call.formula.get(output)
+        if rounding is None and total is None and formula is None:
             return value
 
-        def hook(adjoint: torch.Tensor) -> None:
+        def hook(adjoint: torch.Tensor | None) -> None:
+            if adjoint is None:
+                return
             with torch.no_grad():
                 if rounding is not None:
                     sums.caused.setdefault(call.key, []).append(_dot(adjoint, rounding))
                 if total is not None:
                     sums.passing.setdefault(call.key, []).append(_dot(adjoint, total))
+                if formula is not None:
+                    size = (adjoint * value).abs().sum().clamp(min=1e-300)
+                    sums.formula.setdefault(call.key, []).append(_dot(adjoint, formula) / size)
 
         value.register_hook(hook)  # type: ignore[no-untyped-call]
         return value
@@ -102,6 +115,7 @@ def _first_order(tape: Tape, wrong: list[tuple[int, Declared]], found: Attribute
     for place, ((number, output), value) in enumerate(zip(wrong, values, strict=True)):
         sums.caused.clear()
         sums.passing.clear()
+        sums.formula.clear()
         if value.requires_grad and output.seed is not None:
             seed = output.seed.to(value.dtype).reshape(value.shape)
             torch.autograd.backward([value], [seed], retain_graph=place + 1 < len(values))
@@ -109,11 +123,14 @@ def _first_order(tape: Tape, wrong: list[tuple[int, Declared]], found: Attribute
         explained = math.fsum(each for each in caused.values() if math.isfinite(each))
         of, true = output.of, output.true_error
         residual = (true - explained) / abs(true)
-        if not abs(residual) <= LARGE_RESIDUAL or not all(map(math.isfinite, caused.values())):
+        linear = abs(residual) <= LARGE_RESIDUAL and all(map(math.isfinite, caused.values()))
+        if not linear and output.relative_error > WORTH_EXPLAINING * unit_roundoff(output.dtype):
             again = _one_at_a_time(tape, indices, output, value.detach(), caused)
             if again is not None:
                 caused, of = again, f"{output.of}; the shares by putting back the error of one place at a time"
         _enter(found, caused, {key: _largest(each) / abs(true) for key, each in sums.passing.items()})
+        for key, terms in sums.formula.items() if linear else ():
+            found.formula[key] = max(found.formula.get(key, 0.0), _largest(terms))
         found.outputs[number] = Attribution(true, explained, residual, of)
 
 

@@ -38,16 +38,20 @@ class Token:
     """What `Engine.before` hands to `Engine.after`."""
 
     __slots__ = (
-        "args", "description", "full", "key", "kwargs", "operands", "refused", "shadow_args", "shadow_kwargs", "taped",
+        "args", "description", "full", "in_place", "key", "kwargs", "operands", "operator", "refused", "shadow_args",
+        "shadow_kwargs", "taped",
     )  # fmt: skip
 
-    def __init__(self, description: Description, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(self, operator: Any, description: Description, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.operator = operator
         self.description = description
         self.args = args
         self.kwargs = kwargs
         self.key: Hashable = None
         self.full = False
         self.refused = ""
+        self.in_place = False
+        """Whether the operator is to write into the shadows of what it writes."""
         self.operands: dict[int, Operand] = {}
         """By id of the tensor."""
         self.shadow_args: tuple[Any, ...] | None = None

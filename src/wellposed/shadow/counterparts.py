@@ -100,7 +100,7 @@ def _cudnn_attention(
     return result, log_sums.unsqueeze(-1), None, None, None, None, None, None, None
 
 
-def _attention_gradients(
+def attention_gradients(
     output_gradient: torch.Tensor,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -149,7 +149,7 @@ def _flash_attention_backward(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     if dropout:
         raise NotImplementedError("the dropout mask inside a fused attention kernel cannot be had")
-    return _attention_gradients(gradient, query, key, value, None, is_causal, scale)
+    return attention_gradients(gradient, query, key, value, None, is_causal, scale)
 
 
 def _efficient_attention_backward(
@@ -170,7 +170,7 @@ def _efficient_attention_backward(
 ) -> tuple[Any, ...]:
     if dropout or (bias is not None and gradients_wanted[3]):
         raise NotImplementedError("fused attention with dropout, or with a bias that is learnt")
-    return *_attention_gradients(gradient, query, key, value, bias, is_causal, scale), None
+    return *attention_gradients(gradient, query, key, value, bias, is_causal, scale), None
 
 
 def _cudnn_attention_backward(
@@ -194,13 +194,20 @@ def _cudnn_attention_backward(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     if dropout:
         raise NotImplementedError("the dropout mask inside a fused attention kernel cannot be had")
-    return _attention_gradients(gradient, query, key, value, bias, is_causal, scale)
+    return attention_gradients(gradient, query, key, value, bias, is_causal, scale)
+
+
+def _unscale(
+    gradients: list[torch.Tensor], found_infinity: torch.Tensor, inverse_scale: torch.Tensor
+) -> tuple[list[torch.Tensor], torch.Tensor]:
+    return [each * inverse_scale for each in gradients], found_infinity.clone()
 
 
 COUNTERPARTS: dict[Any, Callable[..., Any]] = {
     _aten._softmax.default: _softmax,
     _aten._log_softmax.default: _log_softmax,
     _aten.copy.default: _copy,
+    _aten._amp_foreach_non_finite_check_and_unscale.default: _unscale,
     _aten._scaled_dot_product_flash_attention.default: _flash_attention,
     _aten._scaled_dot_product_flash_attention_backward.default: _flash_attention_backward,
     _aten._scaled_dot_product_efficient_attention.default: _efficient_attention,

@@ -9,6 +9,8 @@ from wellposed.shadow.result import DIGITS_OF, Culprit, OperatorDigits, OutputDi
 
 LARGE_ERROR_BITS = 5.0
 """Bits of error of its own from which an operation counts as a cause: the limit of Herbgrind (PLDI 2018, section 5)."""
+HARM_BITS = 4.0
+"""Bits that an output must have lost for anybody to care: one fewer than a cause, whose error it has diluted."""
 LARGE_SHARE = 0.25
 """Part of an output's error from which many small roundings of one line are a cause."""
 LARGE_ROUNDING_BITS = 3.0
@@ -32,8 +34,8 @@ _ACCUMULATING = _SUMS | {
     "index_put", "embedding_dense_backward", "logcumsumexp", "cumprod", "prod", "addcmul",
 }  # fmt: skip
 _LINEAR_ALGEBRA = {
-    "inverse", "inv", "solve", "lstsq", "cholesky", "det", "slogdet", "eigh", "eig", "svd", "qr", "lu", "pinv", "lu_solve",
-    "cholesky_solve", "triangular_solve", "solve_triangular", "matrix_power", "lu_factor", "ldl_factor",
+    "inverse", "inv", "solve", "lstsq", "cholesky", "det", "slogdet", "eigh", "eig", "svd", "qr", "lu", "pinv",
+    "lu_solve", "cholesky_solve", "triangular_solve", "solve_triangular", "matrix_power", "lu_factor", "ldl_factor",
 }  # fmt: skip
 
 
@@ -85,14 +87,12 @@ def culprits_of(
 ) -> tuple[Culprit, ...]:
     """The lines to change, worst first, one a line.
 
-    An operator counts only where it moves an output, and where an output lost as many bits as make a culprit.
+    An operator counts only where it moves an output, and where an output lost more than its dtypes cost anyhow.
     """
-    if outputs and not any(_is_harmed(each) for each in outputs):
-        return ()
     found: dict[tuple[str | None, int | None], tuple[float, OperatorDigits, str]] = {}
     for each in operators:
         kind = kind_of(each) if each.moves_output else ""
-        if not kind:
+        if not kind or (outputs and not any(_is_harmed(output, each) for output in outputs)):
             continue
         weight = max(lost_bits(each.formula, each.coarsest or each.dtype), LARGE_ERROR_BITS * each.share)
         place = (each.where.file, each.where.line)
@@ -110,9 +110,14 @@ def forms_for(operator: OperatorDigits) -> tuple[StableForm, ...]:
 def message_of(operator: OperatorDigits, kind: str) -> str:
     """One sentence: what is lost where, how many digits are left, what the inputs were good to."""
     what = f"`{operator.text}`" if operator.text else f"{operator.where.operator}"
-    left = f"{_count(operator.digits.normwise)} left; the inputs were good to {round(operator.digits_in)}"
+    remaining = operator.digits.normwise
+    if operator.formula > 0:  # where few elements are hit, they are what counts
+        remaining = max(0.0, min(remaining, -math.log10(operator.formula)))
+    left = f"{_count(remaining)} left; the inputs were good to {round(operator.digits_in)}"
     if operator.limited:
         left += " (limited by the reference: the truth may be worse)"
+    if operator.formula == math.inf and kind != CANCELLATION:
+        return f"{what}: {base_of(operator.where.operator)} goes beyond what {operator.dtype} can hold"
     if kind == CANCELLATION:
         bits = round(bits_of(operator.dtype))
         cancelled = min(operator.cancelled_bits or lost_bits(operator.formula, operator.dtype), bits)
@@ -132,9 +137,10 @@ def message_of(operator: OperatorDigits, kind: str) -> str:
     return f"{what}: {name} loses {round(lost)} of {round(bits_of(operator.dtype))} bits at these inputs, {left}"
 
 
-def _is_harmed(output: OutputDigits) -> bool:
-    held = DIGITS_OF.get(output.dtype, 15.95)
-    return output.digits.normwise <= held - LARGE_ERROR_BITS * math.log10(2)
+def _is_harmed(output: OutputDigits, operator: OperatorDigits) -> bool:
+    """Whether the output is worse than what can be expected of numbers as coarse as the operator's."""
+    held = min(DIGITS_OF.get(each, 15.95) for each in (output.dtype, operator.coarsest or operator.dtype))
+    return output.digits.normwise <= held - HARM_BITS * math.log10(2)
 
 
 def _count(digits: float) -> str:

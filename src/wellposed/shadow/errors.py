@@ -9,7 +9,7 @@ import torch
 
 from wellposed.shadow import measure
 from wellposed.shadow.call import Operand, Token
-from wellposed.shadow.measure import Errors, norm, relative
+from wellposed.shadow.measure import Errors, norm, relative, weight
 from wellposed.shadow.reference import Reference
 from wellposed.shadow.sharing import run_in_reference
 from wellposed.shadow.trees import is_real, mapped, mapped_keywords
@@ -53,6 +53,8 @@ class Comparison:
             self._total[index] = self._distance(low[index], outcome[index])
             again = self._of_own_inputs
             self._rounding[index] = self._total[index] if again is None else self._distance(low[index], again[index])
+        self.large_somewhere: dict[int, torch.Tensor] = {}
+        """λ of an output, kept where it is small as a whole and large for some elements."""
         self.lengths: list[float] = [math.inf] * len(low)
         """2-norm of each output's whole error."""
         self._sizes = [0.0] * len(low)
@@ -65,8 +67,8 @@ class Comparison:
     def totals(self) -> list[torch.Tensor | None]:
         return [self._kept(self._total, self.lengths, index) for index in range(len(self._low))]
 
-    def measure(self) -> Errors | None:
-        """Of the output that lost most; None where no output is real."""
+    def measure(self, worst_so_far: float) -> Errors | None:
+        """Of the output that lost most; None where no output is real, or where it lost no more than `worst_so_far`."""
         judged = self._judged[:1] if self._token.description.first_counts else self._judged
         judged = [each for each in judged if self._low[each].numel()]
         if not judged:
@@ -78,6 +80,8 @@ class Comparison:
         propagated = self._propagated(worst, size)
         entered = max((relative(each.error, each.size) for each in self._inexact), default=0.0)
         formula = self._formula(worst, size, total)
+        if weight(formula, total) <= worst_so_far:
+            return None
         coarsest = self._coarsest(low.dtype)
         unit = measure.unit_roundoff(coarsest)
         cancelled = self._cancelled_bits(worst, size, formula > FLAGGED * unit)
@@ -192,6 +196,7 @@ class Comparison:
             same = same and torch.equal(nearest, each.low)
             rounded[key] = nearest
         if same:
+            self._note_elements(worst, self._total[worst], total)
             return total
         again = self._run(_AsItIs(), lambda tensor: rounded.get(id(tensor), tensor), self._low)
         if again is None or not isinstance(again[worst], torch.Tensor):
@@ -202,7 +207,17 @@ class Comparison:
         length = float(norm(difference))
         if not math.isfinite(length):
             length = float(norm(measure.finite_difference(difference, value, self._reference.approximate(shadow))))
+        else:
+            self._note_elements(worst, difference, relative(length, size))
         return relative(length if length == length else math.inf, size)
+
+    def _note_elements(self, index: int, difference: torch.Tensor, formula: float) -> None:
+        """Keeps λ where the few elements that it hits may be all that an output depends on."""
+        limit = FLAGGED * measure.unit_roundoff(self._coarsest(self._low[index].dtype))
+        if formula > limit or difference.is_complex() or not self._token.taped:
+            return
+        if bool((difference.abs() > limit * self._reference.approximate(self._outcome[index]).abs()).any()):
+            self.large_somewhere[index] = difference
 
     def _coarsest(self, dtype: torch.dtype) -> torch.dtype:
         """The coarsest dtype that takes part: no operator can be expected to do better than its inputs."""
@@ -254,7 +269,8 @@ class Comparison:
 
     def _limited(self, dtype: torch.dtype, cancelled: float, condition: float) -> bool:
         """Whether the reference keeps fewer than three digits here, or can see no error of this dtype at all."""
-        lost = 10**-self._reference.digits * max(2.0 ** min(cancelled, 1000.0), condition)
+        condition = max(2.0 ** min(cancelled, 1000.0), condition if condition < math.inf else 1.0)
+        lost = 10**-self._reference.digits * condition
         blind = measure.digits_held(dtype) >= self._reference.digits and cancelled >= math.log2(FLAGGED)
         return lost > 1e-3 or blind
 

@@ -44,12 +44,16 @@ class Facts:
         found.calls += 1
         return found
 
+    def worst_weight(self, key: Hashable) -> float:
+        """What a call of this place must exceed to be the worst so far."""
+        found = self.places.get(key)
+        return -1.0 if found is None or found.worst is None else found.worst.weight
+
     def add(self, key: Hashable, errors: Errors | None, terms: int) -> None:
+        """`errors` is None for a call that is not the worst."""
         found = self.count(key)
-        if errors is None:
-            return
         found.terms = max(found.terms, terms)
-        if found.worst is None or errors.weight >= found.worst.weight:
+        if errors is not None:
             found.worst = errors
 
     def flip(self, key: Hashable, share: float, margin: float) -> None:

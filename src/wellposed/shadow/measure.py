@@ -34,7 +34,13 @@ class Errors:
     @property
     def weight(self) -> float:
         """By which the worst of several calls is chosen."""
-        return self.formula + self.total if self.formula + self.total == self.formula + self.total else math.inf
+        return weight(self.formula, self.total)
+
+
+def weight(formula: float, total: float) -> float:
+    """How bad a call is: the error of its own and all of it; infinite for NaN."""
+    found = formula + total
+    return found if found == found else math.inf
 
 
 def name_of(dtype: torch.dtype) -> str:

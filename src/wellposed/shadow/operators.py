@@ -30,8 +30,10 @@ _MOVING = {
 # (values, indices): the values are those that the program's own indices point at.
 _CHOOSING = {"max", "min", "sort", "topk", "kthvalue", "mode", "median", "nanmedian", "cummax", "cummin"}
 _ROUNDING = {"round", "floor", "ceil", "trunc", "sign", "floor_divide", "heaviside"}
-# The program branches on them, so they are its own.
-_DECIDING = {"_amp_foreach_non_finite_check_and_unscale": (1,)}
+# The program branches on their last result, so it is its own.
+_DECIDING = {"_amp_foreach_non_finite_check_and_unscale"}
+# What they write is the program's own decision altogether.
+_SHARED = {"_amp_update_scale"}
 # The first output is the result; the rest are statistics kept for backward, whose own digits nobody asks for.
 _FIRST_COUNTS = {
     "native_layer_norm", "native_group_norm", "native_batch_norm", "_native_batch_norm_legit", "cudnn_batch_norm",
@@ -60,6 +62,7 @@ class Description:
     replaces: bool
     """Whether what lay in the written arguments before makes no difference."""
     random: bool
+    """Whether its results are the program's own: drawn, or decided."""
     uninitialised: bool
     views: bool
     """Whether its results are other looks at its arguments' memory."""
@@ -69,8 +72,10 @@ class Description:
     rounds: bool
     compares: bool
     first_counts: bool
-    decided: tuple[int, ...]
-    """Which of the written arguments are the program's own decision."""
+    in_place: bool
+    """Whether it can run as it is on tensors of another dtype, and write them."""
+    decides: bool
+    """Whether the last of what it writes is the program's own decision."""
     why_not: str
     """Why it has no shadow; empty where it has one."""
 
@@ -127,6 +132,11 @@ def _describe(operator: Any) -> Description:
         why_not = "an operator of its own, whose formula is not known"
     if "quantized" in base or "fake_quantize" in base:
         why_not = "quantized numbers have no reference"
+    random = plain in _SHARED or (
+        torch.Tag.nondeterministic_seeded in operator.tags
+        and not base.startswith("_scaled_dot_product")
+        and "_dropout" not in base
+    )
     return Description(
         name=str(operator),
         base=plain,
@@ -136,18 +146,19 @@ def _describe(operator: Any) -> Description:
         positions={each.name: index for index, each in enumerate(arguments)},
         out_forms=outs,
         replaces=plain in _REPLACING or bool(outs),
-        random=torch.Tag.nondeterministic_seeded in operator.tags
-        and not base.startswith("_scaled_dot_product")
-        and "_dropout" not in base,
+        random=random,
         uninitialised=plain in _UNINITIALISED,
-        views=plain in _VIEWS_BY_NAME or (not written and any(each.alias_info is not None for each in schema.returns)),
+        views=plain in _VIEWS_BY_NAME
+        or torch.Tag.inplace_view in operator.tags
+        or (not written and any(each.alias_info is not None for each in schema.returns)),
         moves=plain in _MOVING,
         chooses=plain in _CHOOSING and (len(schema.returns) == 2 or bool(outs)),
         rounds=plain in _ROUNDING,
         compares=plain in COMPARISONS or base.startswith("is"),
         first_counts=plain in _FIRST_COUNTS,
-        decided=_DECIDING.get(plain, ()),
-        why_not=why_not,
+        in_place=bool(written) and not outs and plain != base and plain not in _DECIDING and plain not in _ROUNDING,
+        decides=plain in _DECIDING,
+        why_not="" if random else why_not,
     )
 
 

@@ -26,7 +26,9 @@ def plain_text(report: DigitsReport, most: int = 20) -> str:
             lines.append(f"and {hidden} more operators")
     for flip in report.flips:
         line = f" at line {flip.where.line}" if flip.where.line else ""
-        lines.append(f"decided otherwise than the reference would{line}: {flip.text} ({flip.share:.2%} of the elements)")
+        lines.append(
+            f"decided otherwise than the reference would{line}: {flip.text} ({flip.share:.2%} of the elements)"
+        )
     for name, reason, times in report.skipped:
         lines.append(f"without shadow: {name}, {times} times: {reason}")
     return "\n".join([*lines, *report.notes])

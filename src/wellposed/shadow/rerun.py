@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 
-from wellposed.shadow.float64 import Float64
+from wellposed.shadow.differentiable import Differentiable
 from wellposed.shadow.sharing import run_in_reference
 from wellposed.shadow.store import Geometry
 from wellposed.shadow.tape import Call, Spot, Tape
+from wellposed.shadow.trees import mapped
 
 AtOutput = Callable[[int, int, torch.Tensor], torch.Tensor]
 """Called with the index of a call, that of its output, and the value; what it returns takes the value's place."""
@@ -89,7 +91,7 @@ def rerun(
     memory = Memory(tape.leaves)
     values: list[torch.Tensor | None] = [None] * len(wanted)
     cut: set[str] = set()
-    reference = Float64()
+    reference = Differentiable()
 
     def collect(done: int) -> None:
         for place, (spot, position) in enumerate(wanted):
@@ -103,7 +105,7 @@ def rerun(
             spot = call.outputs[output] if output < len(call.outputs) else None
             if spot is None or not isinstance(value, torch.Tensor):
                 continue
-            if value.grad_fn is not None and value.grad_fn.name() == "NotImplemented":
+            if value.grad_fn is not None and value.grad_fn.name().endswith("NotImplemented"):
                 cut.add(call.description.name if call.description is not None else "")
                 value = value.detach()
             memory.write(spot, at_output(index, output, value))
@@ -111,7 +113,7 @@ def rerun(
     return [each for each in values if each is not None], cut
 
 
-def _again(call: Call, memory: Memory, reference: Float64) -> list[Any]:
+def _again(call: Call, memory: Memory, reference: Differentiable) -> list[Any]:
     if call.description is None:
         return call.low
 
@@ -122,8 +124,24 @@ def _again(call: Call, memory: Memory, reference: Float64) -> list[Any]:
             return type(value)(change(each) for each in value)
         return value
 
-    kwargs = {name: change(each) for name, each in call.kwargs.items()}
-    return run_in_reference(reference, call.description, change(call.args), kwargs, call.low)[0]
+    args, kwargs = change(call.args), {name: change(each) for name, each in call.kwargs.items()}
+    for _ in range(len(args) + len(kwargs)):
+        try:
+            return run_in_reference(reference, call.description, args, kwargs, call.low)[0]
+        except RuntimeError as error:
+            # Counts and running statistics, through which no derivative is defined.
+            refused = re.search(r"not differentiable with respect to argument '(\w+)'", str(error))
+            if refused is None:
+                raise
+            name = refused[1]
+            position = call.description.positions.get(name, -1)
+            if name in kwargs:
+                kwargs[name] = mapped(kwargs[name], torch.Tensor.detach)
+            elif 0 <= position < len(args):
+                args = (*args[:position], mapped(args[position], torch.Tensor.detach), *args[position + 1 :])
+            else:
+                raise
+    raise NotImplementedError(f"{call.description.name} has no derivative")
 
 
 def _contiguous(size: tuple[int, ...]) -> tuple[int, ...]:

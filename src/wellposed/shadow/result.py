@@ -53,7 +53,8 @@ class OperatorDigits:
     rounding: float
     """ρ: what this kernel added, ŷ − f(x̂) with f in the reference."""
     formula: float
-    """λ: the error it shows even with the best inputs its dtype can hold, f̂(round(x)) − y."""
+    """λ: the error it shows even with the best inputs its dtype can hold, f̂(round(x)) − y; where it hits a few elements
+    only, each element counts by what of it reaches a declared output."""
     propagated: float
     """π: what its inputs' errors became, f(x̂) − y."""
     amplification: float

@@ -44,10 +44,8 @@ def run_in_reference(
     flipped = None
     if description.rounds:
         outcome[0], flipped = _rounded(reference, low[0], outcome[0])
-    for index in description.decided:
-        position = index + len(low) - len(description.written) if description.results > 0 else index
-        if position < len(low) and is_real(low[position]):
-            outcome[position] = reference.lift(low[position])
+    if description.decides and low and low[-1] is not None:
+        outcome[len(low) - 1] = reference.lift(low[-1])
     return outcome, flipped
 
 

@@ -123,6 +123,12 @@ class Store:
         self.reference.write(whole, lambda each: each.as_strided(*geometry), part)
         entry.error = math.hypot(entry.error, 0.0 if shadow is None else error)
 
+    def written(self, tensor: torch.Tensor) -> None:
+        """Says that somebody wrote into the shadow of the tensor; its distance from it is not known any more."""
+        entry = self.known(tensor)
+        if entry is not None:
+            entry.error = math.inf
+
     def lost(self, tensor: torch.Tensor, difference: float) -> bool:
         """Whether memory was changed by something that is no operator; then it counts as exact from here on.
 

@@ -74,7 +74,9 @@ def _operator(
     assert worst is not None
     where, text = describe(key[1])
     share = found.shares.get(key, 0.0)
-    reaches = not engine.declared or not _has_flow(engine) or key in found.reaching
+    # Without a data flow: what backward computes matters to a later step at most, and often not even there.
+    known = engine.declared and _has_flow(engine)
+    reaches = key in found.reaching if known else where.phase in (None, "forward")
     if reaches and found.outputs:
         reaches = share >= MOVES or found.through.get(key, 0.0) >= MOVES
     coarsest = name_of(worst.coarsest)
@@ -86,7 +88,7 @@ def _operator(
         calls=facts.calls,
         elements=worst.elements,
         rounding=worst.rounding,
-        formula=worst.formula,
+        formula=max(worst.formula, found.formula.get(key, 0.0)),
         propagated=worst.propagated,
         amplification=worst.amplification,
         cancelled_bits=worst.cancelled_bits,

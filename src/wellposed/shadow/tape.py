@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -46,6 +46,8 @@ class Call:
     """ρ of each output, float32; None where it is 0."""
     total: list[torch.Tensor | None]
     """The whole error of each output."""
+    formula: dict[int, torch.Tensor] = field(default_factory=dict)
+    """λ of outputs of which only some elements have a large one."""
 
 
 class Tape:
@@ -84,7 +86,7 @@ class Tape:
         return Spot(self._store.entry(tensor).serial, geometry_of(tensor), elements)
 
     def append(self, call: Call) -> None:
-        for each in (*call.rounding, *call.total, *call.low):
+        for each in (*call.rounding, *call.total, *call.low, *call.formula.values()):
             if isinstance(each, torch.Tensor):
                 self._hold(each)
         self._known.update(each.storage for each in call.outputs if each is not None)
