@@ -52,6 +52,8 @@ class Attributed:
 class _Sums:
     caused: dict[Hashable, list[torch.Tensor]] = field(default_factory=dict)
     passing: dict[Hashable, list[torch.Tensor]] = field(default_factory=dict)
+    inherent: list[torch.Tensor] = field(default_factory=list)
+    """For each value that the run started from, the squared effect of rounding it."""
     formula: dict[Hashable, list[torch.Tensor]] = field(default_factory=dict)
 
 
@@ -109,13 +111,28 @@ def _first_order(tape: Tape, wrong: list[tuple[int, Declared]], found: Attribute
         value.register_hook(hook)  # type: ignore[no-untyped-call]
         return value
 
-    values, cut = rerun(tape, indices, watch, spots)
+    def start(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        if not dtype.is_floating_point or not value.is_floating_point():
+            return value
+        value = value.detach().requires_grad_()
+        unit = unit_roundoff(dtype)
+
+        def hook(adjoint: torch.Tensor | None) -> None:
+            if adjoint is not None:
+                with torch.no_grad():
+                    sums.inherent.append((adjoint * value * unit).nan_to_num(0.0, 0.0, 0.0).square().sum())
+
+        value.register_hook(hook)  # type: ignore[no-untyped-call]
+        return value
+
+    values, cut = rerun(tape, indices, watch, spots, start)
     for name in sorted(cut):
         found.notes.append(f"no derivative of {name}: what passes through it is not attributed")
     for place, ((number, output), value) in enumerate(zip(wrong, values, strict=True)):
         sums.caused.clear()
         sums.passing.clear()
         sums.formula.clear()
+        sums.inherent.clear()
         if value.requires_grad and output.seed is not None:
             seed = output.seed.to(value.dtype).reshape(value.shape)
             torch.autograd.backward([value], [seed], retain_graph=place + 1 < len(values))
@@ -131,7 +148,8 @@ def _first_order(tape: Tape, wrong: list[tuple[int, Declared]], found: Attribute
         _enter(found, caused, {key: _largest(each) / abs(true) for key, each in sums.passing.items()})
         for key, terms in sums.formula.items() if linear else ():
             found.formula[key] = max(found.formula.get(key, 0.0), _largest(terms))
-        found.outputs[number] = Attribution(true, explained, residual, of)
+        inherent = math.sqrt(_total(sums.inherent)) if sums.inherent else 0.0
+        found.outputs[number] = Attribution(true, explained, residual, of, inherent)
 
 
 def _one_at_a_time(

@@ -16,6 +16,9 @@ LARGE_SHARE = 0.25
 LARGE_ROUNDING_BITS = 3.0
 """Bits of rounding beyond the unit roundoff that a sum may add: one pass in order loses about log2(n) / 2 of them
 (Higham, "Accuracy and Stability of Numerical Algorithms", section 4.2), a pairwise sum fewer than 2."""
+CONDITION_BITS = 3.0
+"""Bits of an output's error beyond what rounding its inputs does to it, from which a formula is at fault and not the
+question (Higham, section 1.6)."""
 MANY = 64
 """Terms or calls that make an accumulation long."""
 
@@ -138,7 +141,11 @@ def message_of(operator: OperatorDigits, kind: str) -> str:
 
 
 def _is_harmed(output: OutputDigits, operator: OperatorDigits) -> bool:
-    """Whether the output is worse than what can be expected of numbers as coarse as the operator's."""
+    """Whether the output is worse than what can be expected of numbers as coarse as the operator's, and of the inputs
+    whatever is computed of them."""
+    found = output.attribution
+    if found is not None and abs(found.true_error) <= found.inherent * 2**CONDITION_BITS:
+        return False
     held = min(DIGITS_OF.get(each, 15.95) for each in (output.dtype, operator.coarsest or operator.dtype))
     return output.digits.normwise <= held - HARM_BITS * math.log10(2)
 

@@ -17,13 +17,16 @@ from wellposed.shadow.trees import mapped
 
 AtOutput = Callable[[int, int, torch.Tensor], torch.Tensor]
 """Called with the index of a call, that of its output, and the value; what it returns takes the value's place."""
+AtStart = Callable[[torch.Tensor, torch.dtype], torch.Tensor]
+"""Called with each value that no call has made and the dtype it was held in; what it returns takes its place."""
 
 
 class Memory:
     """Storages as values that are never written: a write makes a new value, so that derivatives pass through it."""
 
-    def __init__(self, leaves: dict[int, torch.Tensor]) -> None:
+    def __init__(self, leaves: dict[int, torch.Tensor], at_start: AtStart | None = None) -> None:
         self._leaves = leaves
+        self._at_start = at_start
         self._held: dict[int, tuple[torch.Tensor, Geometry]] = {}
 
     def read(self, spot: Spot) -> torch.Tensor:
@@ -52,6 +55,8 @@ class Memory:
             if leaf is None:
                 leaf = torch.zeros(spot.elements, dtype=torch.float64)  # memory that was never read before
             found = leaf.to(torch.complex128 if leaf.is_complex() else torch.float64)
+            if self._at_start is not None and spot.storage in self._leaves:
+                found = self._at_start(found, leaf.dtype)
         else:
             value, (size, stride, offset) = held
             if (size, stride, offset) == whole:
@@ -82,13 +87,17 @@ def needed_for(tape: Tape, spots: Iterable[tuple[Spot, int]]) -> list[int]:
 
 
 def rerun(
-    tape: Tape, indices: list[int], at_output: AtOutput, wanted: list[tuple[Spot, int]]
+    tape: Tape,
+    indices: list[int],
+    at_output: AtOutput,
+    wanted: list[tuple[Spot, int]],
+    at_start: AtStart | None = None,
 ) -> tuple[list[torch.Tensor], set[str]]:
     """(the values of the wanted spots, each as of its number of calls; operators without a derivative).
 
     Raises whatever an operator raises that cannot run again.
     """
-    memory = Memory(tape.leaves)
+    memory = Memory(tape.leaves, at_start)
     values: list[torch.Tensor | None] = [None] * len(wanted)
     cut: set[str] = set()
     reference = Differentiable()
@@ -108,6 +117,8 @@ def rerun(
             if value.grad_fn is not None and value.grad_fn.name().endswith("NotImplemented"):
                 cut.add(call.description.name if call.description is not None else "")
                 value = value.detach()
+            if call.description is None and at_start is not None:
+                value = at_start(value, call.dtype or value.dtype)
             memory.write(spot, at_output(index, output, value))
     collect(len(tape.calls))
     return [each for each in values if each is not None], cut

@@ -87,6 +87,9 @@ class Attribution:
     residual: float
     """(true − explained) / |true|; far from 0 the shares are not to be believed."""
     of: str = "the output"
+    inherent: float = 0.0
+    """What rounding each input once does to the output, to first order (root of the sum of squares, in the unit of
+    `true_error`): the condition of the problem, below which no formula can be (Higham, section 1.6)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ class Call:
     """The whole error of each output."""
     formula: dict[int, torch.Tensor] = field(default_factory=dict)
     """λ of outputs of which only some elements have a large one."""
+    dtype: torch.dtype | None = None
+    """Of a constant: what the program holds it in."""
 
 
 class Tape:
@@ -99,7 +101,7 @@ class Tape:
         entry = self._store.known(tensor)
         if entry is not None and entry.serial in self._known:
             value = self._reference.approximate(self._reference.lift(tensor))
-            self.append(Call(None, (), {}, None, (), [self.spot(tensor)], [value], [], []))
+            self.append(Call(None, (), {}, None, (), [self.spot(tensor)], [value], [], [], dtype=tensor.dtype))
 
     def give_up(self, reason: str) -> None:
         self.given_up = reason

@@ -16,7 +16,7 @@ HARMFUL = 0.01
 """Relative error of an output below which two digits are right: enough for a loss or a metric that people look at."""
 BITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
 """Of the significand (IEEE 754, the leading one included)."""
-_UNHARMED_BITS = 3.0
+_CONDITION_BITS = 3.0
 """Bits of an output's error beyond what rounding its inputs does to it, from which the formula is at fault and not
 the question: no formula does better than the condition of the problem (Higham, "Accuracy and Stability of Numerical
 Algorithms", section 1.6)."""
@@ -108,8 +108,11 @@ def _operation(record: Record, lost: Lost) -> Operation | None:
 
 
 def _is_harmed(output: dict[str, Any]) -> bool:
-    inherent = _number(output.get("inherent") or 0.0)
-    return _relative_error(output) > inherent * 2**_UNHARMED_BITS
+    """Whether more was lost than the condition of the problem explains; False where that is not known."""
+    attribution = output.get("attribution")
+    if attribution is None:
+        return False
+    return abs(_number(attribution["true_error"])) > _number(attribution["inherent"]) * 2**_CONDITION_BITS
 
 
 def _relative_error(output: dict[str, Any]) -> float:
