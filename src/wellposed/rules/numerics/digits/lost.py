@@ -112,7 +112,7 @@ def _is_harmed(output: dict[str, Any]) -> bool:
     attribution = output.get("attribution")
     if attribution is None:
         return False
-    return abs(_number(attribution["true_error"])) > _number(attribution["inherent"]) * 2**_CONDITION_BITS
+    return abs(_number(attribution["true_error"])) > _number(attribution.get("inherent", 0.0)) * 2**_CONDITION_BITS
 
 
 def _relative_error(output: dict[str, Any]) -> float:

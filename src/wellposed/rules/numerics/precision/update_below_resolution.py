@@ -45,18 +45,17 @@ for step in range(20):
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Rule
-from wellposed.record import Operation, Parameter, ParameterStep, Record
+from wellposed.record import Parameter, ParameterStep, Record
 from wellposed.rules.numerics.learning_rate.optimizers import Optimizer, optimizer_of
-from wellposed.rules.numerics.limits import FORMATS, format_of, spacing_at
+from wellposed.rules.numerics.limits import FORMATS
 from wellposed.rules.numerics.places import place_of_start
+from wellposed.rules.numerics.precision.sums import finding_of_stalled, stalled_sums
 from wellposed.rules.numerics.trends import loss_trend, median
 from wellposed.rules.numerics.wording import number
 from wellposed.rules.sources import lines_calling, lines_casting, place_of
-from wellposed.rules.tracing import first_at_each_place, location
 
 RULE = Rule(
     name="update-below-resolution",
@@ -69,9 +68,8 @@ LOST = 0.5
 """Share of the elements with a gradient that an update leaves as they were, median over weights and steps."""
 VANISHED = 1e-3
 FEWEST = 3
-"""Times that a sum is seen to lose what it adds."""
+"""Measured steps, at the least."""
 _LOW = ("float16", "bfloat16")
-_SUMS = ("add", "sub", "_foreach_add", "addcdiv", "addcmul")
 
 
 def check(record: Record) -> Iterator[Finding]:
@@ -82,7 +80,7 @@ def check(record: Record) -> Iterator[Finding]:
             yield found
             return
     yield from _too_fine(record)
-    yield from _sums(record)
+    yield from _by_hand(record)
 
 
 def _too_fine(record: Record) -> Iterator[Finding]:
@@ -182,64 +180,8 @@ def _where_cast(record: Record, parameter: Parameter) -> Location | None:
     return place_of(parameter.site)
 
 
-def _sums(record: Record) -> Iterator[Finding]:
-    """In-place sums that lose all they add."""
-    lost: dict[tuple[int | None, str, str], list[Operation]] = {}
-    last: dict[tuple[int | None, str, str], bool] = {}
-    for dtype in _LOW:
-        for operation in record.operations(*_SUMS, dtype=dtype):
-            whose = operation.inputs[0].label if operation.inputs else ""
-            key = (operation.site.id if operation.site else None, operation.operator, whose)
-            verdict = _loses(operation, dtype)
-            if verdict is not None:
-                last[key] = verdict
-            if verdict:
-                lost.setdefault(key, []).append(operation)
-    for key, operations in lost.items():
-        if not last[key] or len(operations) < FEWEST:  # a counter works until it is too large
-            continue
-        operation = next(first_at_each_place(operations))
-        to = operation.inputs[0].statistics
-        assert to is not None
-        dtype = operation.inputs[0].dtype
-        yield RULE.finding(
-            location(operation),
-            f"This sum in {dtype} adds values of up to {number(_size(operation))} to values of "
-            f"{number(to.smallest_nonzero)} and "
-            f"more: {dtype} resolves {number(format_of(dtype).epsilon)} of a value, so that nothing changes.",
-            step=operation.step,
-            evidence=[
-                Evidence(
-                    "largest value that is added",
-                    _size(operation),
-                    "",
-                    spacing_at(to.smallest_nonzero, dtype) / 2,
-                ),
-                Evidence("smallest value that it is added to", to.smallest_nonzero),
-                Evidence("times it was seen here", len(operations)),
-            ],
-            fixes=[Fix("keep the sum in float32", "total = total.float() + x.float()")],
-            operations=[operation.id],
-        )
-
-
-def _loses(operation: Operation, dtype: str) -> bool | None:
-    """Whether nothing that is added can change anything; None where that is unknown, or nothing is added."""
-    in_place = operation.operator.split(".")[1].endswith("_")
-    if not in_place or operation.base not in ("add", "sub") or not operation.inputs:
-        return None
-    to, size = operation.inputs[0].statistics, _size(operation)
-    if to is None or to.nonfinite or not 0 < size < math.inf or operation.inputs[0].dtype != dtype:
-        return None
-    # Round to nearest, ties to even, drops half a spacing from a sum that was even before, as it is after the first.
-    return to.zero == 0 and size <= spacing_at(to.smallest_nonzero, dtype) / 2
-
-
-def _size(operation: Operation) -> float:
-    added = operation.inputs[1].statistics if len(operation.inputs) > 1 else None
-    given = operation.arguments.get("other")
-    if len(operation.inputs) == 1 and isinstance(given, (int, float)):
-        return abs(float(given))
-    alpha = operation.arguments.get("alpha", 1)
-    factor = abs(float(alpha)) if isinstance(alpha, (int, float)) else 1.0
-    return factor * added.largest_magnitude if added is not None else 0.0
+def _by_hand(record: Record) -> Iterator[Finding]:
+    """Weights that the program updates itself, in place, by less than they can resolve."""
+    for stalled in stalled_sums(record):
+        if stalled.is_update:
+            yield finding_of_stalled(RULE, stalled)
