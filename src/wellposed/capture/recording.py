@@ -47,6 +47,8 @@ class Options:
     shadow_seconds: float = 0.0
     """Time that running operators beside a shadow of higher precision may take before a share of the program's own
     counts; 0 runs none."""
+    shadows_every_step: bool = False
+    """Whether each step recorded in full is run in shadow, not only the first and ever fewer later ones."""
     warns: bool = False
     """Whether early-warning signals are followed."""
     on_warning: Callable[[EarlyWarning], None] | None = None

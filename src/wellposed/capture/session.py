@@ -81,7 +81,7 @@ class Session:
         if options.shadow_seconds > 0:
             from wellposed.capture.shadowing import Shadowing
 
-            self._recorder.shadow = Shadowing(self._notes, options.shadow_seconds)
+            self._recorder.shadow = Shadowing(self._notes, options.shadow_seconds, options.shadows_every_step)
         self._patches = Patches()
         self._steps = StepWatch(self, self._patches, self._fail)
         if (shadow := self._recorder.shadow) is not None:

@@ -39,9 +39,10 @@ _next_sequence: Callable[[], int] = getattr(torch.autograd, "_get_sequence_nr", 
 class Shadowing:
     """One engine at a time, from the beginning of a step to its end, or until its time is up."""
 
-    def __init__(self, notes: Notes, free_seconds: float):
+    def __init__(self, notes: Notes, free_seconds: float, every_step: bool = False):
         """`free_seconds` may be spent whatever the program takes; beyond that a share of the program's own time."""
         self._notes = notes
+        self._every_step = every_step
         self._free_seconds = free_seconds
         self._engine: Engine | None = None
         self._is_over = False
@@ -66,7 +67,7 @@ class Shadowing:
         """A step begins: look at the first, and at later ones ever further apart while there is time."""
         if step < self._next_step or self._left() <= 0:
             return
-        self._next_step = max(3, 10 * step)
+        self._next_step = step + 1 if self._every_step else max(3, 10 * step)
         self._of_forward.clear()
         self._readings.clear()
         self._is_over = False
@@ -133,7 +134,7 @@ class Shadowing:
         self._readings[site] += 1
         if self._readings[site] <= MOST_READINGS:
             location, _ = self._describe((site, "forward"))
-            self._declare(engine, tensor, f"the number read at line {location.line}")
+            self._declare(engine, tensor, f"number read at line {location.line}")
 
     def _declare(self, engine: Engine, tensor: torch.Tensor, name: str) -> None:
         if len(engine.declared) < MOST_OUTPUTS:

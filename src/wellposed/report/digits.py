@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from rich.console import RenderableType
@@ -62,13 +63,18 @@ def _blocks(report: DigitsReport, program: str, every: bool) -> Iterator[Rendera
 
 def _outputs(outputs: Iterable[OutputDigits]) -> RenderableType:
     table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(max_width=34)
+    for _ in range(4):
+        table.add_column(no_wrap=True)
+    table.add_row(*(Text(head, "dim") for head in ("", "", "computed", "exactly", "digits left")))
     for each in outputs:
+        left = f"{max(each.digits.normwise, 0.0):.1f} of {_held(each.dtype):.1f}"
         table.add_row(
             Text(plain(each.name), "bold"),
             Text(each.dtype, "dim"),
             Text(human(each.value)),
-            Text(f"exactly {_exact(each.reference)}", "dim"),
-            Text(f"{_left(each.digits.normwise, each.dtype)} left", _style(each.digits.normwise, each.dtype)),
+            Text(_exact(each.reference)),
+            Text(left, _style(each.digits.normwise, each.dtype)),
         )
     return _indented(table, _INDENT + 2)
 
@@ -91,10 +97,11 @@ def _culprit(culprit: Culprit, number: str) -> Iterator[RenderableType]:
 
 
 def _measured(operator: OperatorDigits) -> Iterator[tuple[str, str]]:
-    holds = DIGITS_OF.get(operator.dtype, DIGITS_OF["float64"])
+    holds = _held(operator.dtype)
     yield "digits in → out", f"{operator.digits_in:.1f} → {operator.digits.normwise:.1f} of {holds:.1f}"
     if operator.cancelled_bits >= 1:
-        yield "bits cancelled", f"{operator.cancelled_bits:.0f}"
+        bits = holds / math.log10(2)
+        yield "bits cancelled", f"{min(operator.cancelled_bits, bits):.0f} of {bits:.0f}"
     yield "error of the formula itself", _relative(operator.formula)
     yield "rounding by the kernel", _relative(operator.rounding)
     inherited = _relative(operator.propagated)
@@ -103,7 +110,8 @@ def _measured(operator: OperatorDigits) -> Iterator[tuple[str, str]]:
     yield "inherited from its inputs", inherited
     if operator.elements > 1:
         yield "elements with under half the digits", percent(operator.digits.few)
-    yield "share of the outputs' error", percent(operator.share)
+    if operator.share:
+        yield "share of the outputs' error that it rounds in", percent(operator.share)
     if operator.limited:
         yield "limited by the reference", "more cancels than it holds; the truth may be worse"
 
@@ -142,6 +150,12 @@ def _cautions(report: DigitsReport) -> Iterator[RenderableType]:
                 f"shares of {plain(each.name)}: the parts add up to {human(attribution.explained)}, the error is "
                 f"{human(attribution.true_error)}; what is not first-order is missing"
             )
+        if attribution is not None and 0 < abs(attribution.true_error) <= 8 * attribution.inherent:
+            yield _note(
+                f"{plain(each.name)} hangs on the last digits of the inputs: rounding them once changes it by about "
+                f"{scientific(attribution.inherent)}, so that no formula could leave more digits"
+            )
+    yield from (_note(plain(each, 400)) for each in report.notes)
 
 
 def _flips(flips: tuple[Flip, ...]) -> RenderableType:
@@ -187,12 +201,15 @@ def _exact(value: float) -> str:
 
 
 def _left(digits: float, dtype: str) -> str:
-    holds = DIGITS_OF.get(dtype, DIGITS_OF["float64"])
-    return f"{max(digits, 0.0):.1f} of {holds:.1f} digits"
+    return f"{max(digits, 0.0):.1f} of {_held(dtype):.1f} digits"
+
+
+def _held(dtype: str) -> float:
+    return DIGITS_OF.get(dtype, DIGITS_OF["float64"])
 
 
 def _style(digits: float, dtype: str) -> str:
-    share = digits / DIGITS_OF.get(dtype, DIGITS_OF["float64"])
+    share = digits / _held(dtype)
     return "bold red" if share < 0.25 else "yellow" if share < 0.5 else ""
 
 
