@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from wellposed.capture.recording import Options, Recording
+from wellposed.cli.run import SHADOW_SECONDS
 from wellposed.diagnosis import Diagnosis, diagnose
 from wellposed.findings import Finding
 from wellposed.record import Record
@@ -73,7 +74,7 @@ def run_program(text: str, folder: Path, options: Options | None = None) -> Ran:
     script.write_text(text, encoding="utf-8")
     recording = Recording(
         folder / "program.wellposed",
-        options or Options(budget=None),
+        options or Options(budget=None, shadow_seconds=SHADOW_SECONDS),
         {"argv": [SCRIPT], "script": str(script), "folder": str(folder)},
         force=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,8 @@ def lost_digits(record: Record, *kinds: str) -> Iterator[Lost]:
         outputs = [each for each in event.details.get("outputs", []) if _is_harmed(each)]
         outputs.sort(key=_relative_error, reverse=True)
         for culprit in event.details.get("culprits", []):
-            if culprit["kind"] not in kinds:
+            # What overflows or turns NaN is told by the rules that follow it from its birth.
+            if culprit["kind"] not in kinds or not math.isfinite(_number(culprit["operator"]["formula"])):
                 continue
             operator = culprit["operator"]
             found = Lost(
@@ -109,6 +111,8 @@ def _operation(record: Record, lost: Lost) -> Operation | None:
 
 def _is_harmed(output: dict[str, Any]) -> bool:
     """Whether more was lost than the condition of the problem explains; False where that is not known."""
+    if not math.isfinite(_number(output["value"])):
+        return False
     attribution = output.get("attribution")
     if attribution is None:
         return False
