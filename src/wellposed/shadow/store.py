@@ -135,7 +135,7 @@ class Store:
         `difference` is the 2-norm of tensor − shadow, as found now: it cannot have grown since it was written.
         """
         entry = self.known(tensor)
-        if entry is None or entry.exact or tensor.numel() > entry.elements:
+        if entry is None or entry.exact or _repeats(tensor):
             return False
         if not difference > entry.error * (1 + 1e-6) + 1e-300:
             return False
@@ -190,6 +190,16 @@ class Store:
 def geometry_of(tensor: torch.Tensor) -> Geometry:
     """Size, stride and offset."""
     return tuple(tensor.shape), tensor.stride(), int(tensor.storage_offset())
+
+
+def _repeats(tensor: torch.Tensor) -> bool:
+    """Whether elements may share memory, as in an expanded view."""
+    reach = 1
+    for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
+        if size > 1 and stride == 0:
+            return True
+        reach += (size - 1) * stride
+    return tensor.numel() > reach
 
 
 def is_dense(tensor: torch.Tensor) -> bool:
