@@ -30,31 +30,40 @@ class Memory:
         held = self._held.get(spot.storage)
         if held is not None and held[1] == spot.geometry:
             return held[0]
-        return _view(self._flat(spot), spot)
+        flat = self._flat(spot)
+        return flat if spot.geometry == _whole(spot) else _view(flat, spot)
 
     def write(self, spot: Spot, value: torch.Tensor) -> None:
         if _covers(spot):
             self._held[spot.storage] = (value, spot.geometry)
             return
         flat = self._flat(spot).index_put((_indices(spot, value.device),), value.expand(spot.geometry[0]).reshape(-1))
-        self._held[spot.storage] = (flat, ((spot.elements,), (1,), 0))
+        self._held[spot.storage] = (flat, _whole(spot))
 
     def _flat(self, spot: Spot) -> torch.Tensor:
-        whole: Geometry = ((spot.elements,), (1,), 0)
+        """All of the storage; complex numbers as pairs of real ones, or pairs as numbers, where the spot says so."""
         held = self._held.get(spot.storage)
         if held is None:
             leaf = self._leaves.get(spot.storage)
             if leaf is None:
                 leaf = torch.zeros(spot.elements, dtype=torch.float64)  # memory that was never read before
             found = leaf.to(torch.complex128 if leaf.is_complex() else torch.float64)
-        elif held[1] == whole:
+        elif held[1] == _whole(spot):
             return held[0]
         else:
             value, (size, stride, _) = held
             order = sorted(range(len(size)), key=lambda each: (-stride[each], -size[each]))
             found = value.permute(order).reshape(-1)
-        self._held[spot.storage] = (found, whole)
+        if found.numel() and found.is_complex() and spot.elements == 2 * found.numel():
+            found = torch.view_as_real(found).reshape(-1)
+        elif found.numel() and not found.is_complex() and 2 * spot.elements == found.numel():
+            found = torch.view_as_complex(found.view(-1, 2))
+        self._held[spot.storage] = (found, _whole(spot))
         return found
+
+
+def _whole(spot: Spot) -> Geometry:
+    return (spot.elements,), (1,), 0
 
 
 def _view(flat: torch.Tensor, spot: Spot) -> torch.Tensor:
