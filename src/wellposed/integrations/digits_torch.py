@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -119,6 +120,7 @@ class DigitsBlock:
         self._default: Declared | None = None
         self._report: DigitsReport | None = None
         self._entered = False
+        self._stance: Any = None
 
     def __enter__(self) -> DigitsBlock:
         if self._entered:
@@ -129,7 +131,9 @@ class DigitsBlock:
             torch_optimizer.register_optimizer_step_post_hook(self._update_ended),
         ]
         self._patches.wrap(torch.autograd, "backward", self._wrap_backward)
-        force_eager(self._patches, lambda: None)
+        force_eager(self._patches, self._run_eagerly)
+        if "torch._dynamo" in sys.modules:  # something was compiled before
+            self._run_eagerly()
         self._mode.__enter__()
         return self
 
@@ -140,6 +144,8 @@ class DigitsBlock:
         for handle in self._handles:
             handle.remove()
         self._patches.restore()
+        if self._stance is not None:
+            self._stance.__exit__(None, None, None)
         try:
             self._finish()
         except Exception as failure:
@@ -179,6 +185,12 @@ class DigitsBlock:
         engine.store.clear()
         if engine.tape is not None:
             engine.tape.give_up("the run is over")
+
+    def _run_eagerly(self) -> None:
+        """Compiled code has no operators to see: what it was compiled from runs in its place."""
+        if self._stance is None:
+            self._stance = torch.compiler.set_stance("force_eager")
+            self._stance.__enter__()
 
     def _pausing(self) -> _Paused:
         return _Paused(self._mode)

@@ -34,21 +34,17 @@ class Memory:
         if held is not None and held[1] == spot.geometry:
             return held[0]
         flat = self._flat(spot)
-        size, stride, offset = spot.geometry
-        if offset == 0 and math.prod(size) == spot.elements and stride == _contiguous(size):
-            return flat.view(size)
-        return flat.as_strided(size, stride, offset)
+        return flat if spot.geometry == _whole(spot) else _view(flat, spot)
 
     def write(self, spot: Spot, value: torch.Tensor) -> None:
-        size, stride, offset = spot.geometry
-        if offset == 0 and math.prod(size) == spot.elements and _is_dense(size, stride):
+        if _covers(spot):
             self._held[spot.storage] = (value, spot.geometry)
             return
-        flat = torch.as_strided_scatter(self._flat(spot), value.expand(size), size, stride, offset)
-        self._held[spot.storage] = (flat, ((spot.elements,), (1,), 0))
+        flat = self._flat(spot).index_put((_indices(spot, value.device),), value.expand(spot.geometry[0]).reshape(-1))
+        self._held[spot.storage] = (flat, _whole(spot))
 
     def _flat(self, spot: Spot) -> torch.Tensor:
-        whole: Geometry = ((spot.elements,), (1,), 0)
+        """All of the storage; complex numbers as pairs of real ones, or pairs as numbers, where the spot says so."""
         held = self._held.get(spot.storage)
         if held is None:
             leaf = self._leaves.get(spot.storage)
@@ -57,17 +53,46 @@ class Memory:
             found = leaf.to(torch.complex128 if leaf.is_complex() else torch.float64)
             if self._at_start is not None and spot.storage in self._leaves:
                 found = self._at_start(found, leaf.dtype)
+        elif held[1] == _whole(spot):
+            return held[0]
         else:
-            value, (size, stride, offset) = held
-            if (size, stride, offset) == whole:
-                return value
-            if stride == _contiguous(size):
-                found = value.reshape(-1)
-            else:
-                base = torch.zeros(spot.elements, dtype=value.dtype, device=value.device)
-                found = torch.as_strided_scatter(base, value, size, stride, offset)
-        self._held[spot.storage] = (found, whole)
+            value, (size, stride, _) = held
+            order = sorted(range(len(size)), key=lambda each: (-stride[each], -size[each]))
+            found = value.permute(order).reshape(-1)
+        if found.numel() and found.is_complex() and spot.elements == 2 * found.numel():
+            found = torch.view_as_real(found).reshape(-1)
+        elif found.numel() and not found.is_complex() and 2 * spot.elements == found.numel():
+            found = torch.view_as_complex(found.view(-1, 2))
+        self._held[spot.storage] = (found, _whole(spot))
         return found
+
+
+def _whole(spot: Spot) -> Geometry:
+    return (spot.elements,), (1,), 0
+
+
+def _view(flat: torch.Tensor, spot: Spot) -> torch.Tensor:
+    """The elements at the spot. Not by ``as_strided``, whose derivatives are wrong for some gradients."""
+    size, stride, offset = spot.geometry
+    count = math.prod(size)
+    if stride == _contiguous(size):
+        return flat[offset : offset + count].view(size)
+    if _covers(spot):
+        order = sorted(range(len(size)), key=lambda each: (-stride[each], -size[each]))
+        sorted_view = flat.view([size[each] for each in order])
+        return sorted_view.permute([order.index(each) for each in range(len(size))])
+    return flat[_indices(spot, flat.device)].view(size)
+
+
+def _indices(spot: Spot, device: torch.device) -> torch.Tensor:
+    """Where in the storage the elements lie."""
+    return torch.arange(spot.elements, device=device).as_strided(*spot.geometry).reshape(-1)
+
+
+def _covers(spot: Spot) -> bool:
+    """Whether the spot is all of its storage."""
+    size, stride, offset = spot.geometry
+    return offset == 0 and math.prod(size) == spot.elements and _is_dense(size, stride)
 
 
 def needed_for(tape: Tape, spots: Iterable[tuple[Spot, int]]) -> list[int]:

@@ -53,6 +53,8 @@ class Store:
         self.bytes = 0
         """Of the shadows that are held."""
         self.most_bytes = 0
+        self.reinterpreted = 0
+        """How often a shadow was given up because its memory was looked at as another dtype, or resized."""
         self.rewritten = 0
         """How often memory was found changed by something that is no operator."""
 
@@ -83,11 +85,12 @@ class Store:
             return None
         if not self._fits(entry, tensor):
             self._drop(entry)
+            self.reinterpreted += 1
             return None
         geometry = geometry_of(tensor)
-        if geometry == entry.geometry:
+        if geometry == entry.geometry and tensor.dtype == entry.dtype:
             return entry.shaped
-        return self._strided(self._whole(entry), geometry)
+        return self._strided(self._whole_as(entry, tensor.dtype), geometry)
 
     def put(self, tensor: torch.Tensor, shadow: Any, error: float = math.inf) -> None:
         """`shadow`, which nobody else may hold, becomes the tensor's; None makes it exact.
@@ -118,7 +121,7 @@ class Store:
             entry.dtype, entry.elements, entry.error = tensor.dtype, elements, 0.0
             self._account(entry, elements)
         geometry = geometry_of(tensor)
-        whole = self._whole(entry)
+        whole = self._whole_as(entry, tensor.dtype)
         part = self.reference.lift(tensor) if shadow is None else shadow
         self.reference.write(whole, lambda each: each.as_strided(*geometry), part)
         entry.error = math.hypot(entry.error, 0.0 if shadow is None else error)
@@ -135,7 +138,7 @@ class Store:
         `difference` is the 2-norm of tensor − shadow, as found now: it cannot have grown since it was written.
         """
         entry = self.known(tensor)
-        if entry is None or entry.exact or tensor.numel() > entry.elements:
+        if entry is None or entry.exact or _repeats(tensor):
             return False
         if not difference > entry.error * (1 + 1e-6) + 1e-300:
             return False
@@ -147,6 +150,13 @@ class Store:
         if entry.whole is None:
             entry.whole = self._strided(entry.shaped, ((entry.elements,), (1,), 0))
         return entry.whole
+
+    def _whole_as(self, entry: Entry, dtype: torch.dtype) -> Any:
+        """The flat shadow; complex numbers as pairs of real ones, or the other way round, where `dtype` asks for it."""
+        whole = self._whole(entry)
+        if entry.dtype is None or dtype.is_complex == entry.dtype.is_complex:
+            return whole
+        return torch.view_as_complex(whole.view(-1, 2)) if dtype.is_complex else torch.view_as_real(whole).view(-1)
 
     def _strided(self, shadow: Any, geometry: Geometry) -> Any:
         if isinstance(shadow, torch.Tensor):
@@ -167,8 +177,14 @@ class Store:
     @staticmethod
     def _fits(entry: Entry, tensor: torch.Tensor) -> bool:
         """False where the memory is looked at as another dtype, or was resized."""
-        size = tensor.element_size()
-        return entry.dtype == tensor.dtype and entry.elements == tensor.untyped_storage().nbytes() // size
+        known, size = entry.dtype, tensor.element_size()
+        if known is None or known.to_real() != tensor.dtype.to_real():
+            return False
+        if known != tensor.dtype and not isinstance(
+            entry.whole if entry.shaped is None else entry.shaped, torch.Tensor
+        ):
+            return False
+        return entry.elements * known.itemsize == tensor.untyped_storage().nbytes() // size * size
 
     def _account(self, entry: Entry, elements: int) -> None:
         entry.bytes = elements * (8 if self.reference.name == "float64" else 16)
@@ -190,6 +206,16 @@ class Store:
 def geometry_of(tensor: torch.Tensor) -> Geometry:
     """Size, stride and offset."""
     return tuple(tensor.shape), tensor.stride(), int(tensor.storage_offset())
+
+
+def _repeats(tensor: torch.Tensor) -> bool:
+    """Whether elements may share memory, as in an expanded view."""
+    reach = 1
+    for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
+        if size > 1 and stride == 0:
+            return True
+        reach += (size - 1) * stride
+    return tensor.numel() > reach
 
 
 def is_dense(tensor: torch.Tensor) -> bool:

@@ -42,6 +42,10 @@ def report_of(engine: Engine, describe: Describe, files: dict[str, str] | None =
     notes = list(found.notes)
     if engine.store.rewritten:
         notes.append(f"{engine.store.rewritten} times memory was changed by something that is no operator")
+    if engine.store.reinterpreted:
+        notes.append(
+            f"{engine.store.reinterpreted} times memory was looked at as another dtype: its shadow was given up"
+        )
     if not engine.declared:
         notes.append("no output was declared: every operator counts")
     return DigitsReport(
