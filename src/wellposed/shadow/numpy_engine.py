@@ -1,0 +1,234 @@
+"""Runs NumPy operations beside themselves in a reference and measures what each did to the digits.
+
+`before` and `after` stand around an operation of the program's; whoever sees the operations calls them (a wrapper of
+arrays, an instrumented script). The program's objects are only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from wellposed.shadow.numpy_calls import NOTHING_TO_FOLLOW, Call, opened
+from wellposed.shadow.numpy_dtypes import Array, as_array, is_floating, name_of, unit_roundoff
+from wellposed.shadow.numpy_flips import follow_the_program
+from wellposed.shadow.numpy_measure import cancelled_bits, difference, digits_from, norm, relative, significant
+from wellposed.shadow.numpy_places import user_place
+from wellposed.shadow.numpy_reference import Reference
+from wellposed.shadow.numpy_rows import Place, Row, Table
+from wellposed.shadow.numpy_store import Found, Store, root_of
+from wellposed.shadow.numpy_tape import Step, Tape, Write
+from wellposed.shadow.numpy_trees import floating_parts
+from wellposed.shadow.result import Significant
+
+LIMIT = 0.05
+"""Estimated relative error of a reference from which it is no judge: about one digit is left in it."""
+MOST_CONDITION = 1e300
+
+
+@dataclass(slots=True)
+class Engine:
+    """An observer of NumPy operations; see `before` and `after`."""
+
+    reference: Reference = field(default_factory=Reference)
+    place: Callable[[], Place] = field(default_factory=user_place)
+    store: Store = field(init=False)
+    tape: Tape = field(default_factory=Tape)
+    table: Table = field(init=False)
+    dtypes: set[str] = field(default_factory=set)
+    executed: int = 0
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.reference)
+        self.table = Table(self.place)
+
+    def before(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Call:
+        """What `after` needs to know of a call that is about to happen.
+
+        `function` is a ufunc, a method of one, a function of NumPy's, `math`'s, `operator`'s or Python's, or a method
+        of an array, bound or not; arguments are the program's own objects. Nothing in them is changed.
+        """
+        return opened(self, function, args, kwargs or {})
+
+    def after(self, call: Call, result: Any) -> None:
+        """Measure the call that `before` announced, now that it returned `result`."""
+        if call.refused:
+            if call.refused != NOTHING_TO_FOLLOW and call.inputs and floating_parts(result):
+                self.table.skip(call.operation.name, call.refused)
+            return
+        outputs = list(call.operation.writes) or floating_parts(result)
+        if not outputs and call.operation.kind not in ("comparing", "choosing", "rounding"):
+            return
+        if outputs and not call.operation.writes and all(self._is_view(call, output) for output in outputs):
+            return
+        try:
+            self._follow(call, outputs, result)
+        except NotImplementedError as error:
+            self.table.skip(call.operation.name, str(error))
+            for output in outputs:
+                self._forget(output)
+
+    def written(self, array: Array) -> None:
+        """Tell that somebody else wrote to `array`: its shadow starts anew from its values."""
+        self._forget(array)
+
+    def same(self, value: Any, other: Any) -> None:
+        """Tell that the number `value` is the number `other` in another type."""
+        self.store.same(value, other)
+
+    # --- one call ---
+
+    def _is_view(self, call: Call, output: Any) -> bool:
+        if not isinstance(output, np.ndarray):
+            return any(output is given for given in call.inputs)
+        root = root_of(output)
+        return any(
+            isinstance(given, np.ndarray) and given.dtype == output.dtype and root_of(given) is root
+            for given in call.inputs
+        )
+
+    def _forget(self, output: Any) -> None:
+        if is_floating(output):
+            lifted = self.reference.lift(as_array(output))
+            self._share(output, lifted)
+
+    def _follow(self, call: Call, outputs: list[Any], result: Any) -> None:
+        self.executed += 1
+        operation, reference = call.operation, self.reference
+        self.dtypes.update(name_of(value) for value in (*call.inputs, *outputs))
+        shared = follow_the_program(self, call, outputs, result)
+        if shared is not None:
+            for output, shadow in zip(outputs, shared, strict=True):
+                self._share(output, shadow)
+            return
+        run = call.in_reference(reference)
+        exact = run(call.lifted)
+        if len(exact) != len(outputs):
+            raise NotImplementedError("its results are not those of its counterpart")
+        true = exact if call.is_clean else run(call.shadows)
+        best = None if call.is_clean or operation.kind == "carrying" else call.with_best_inputs(outputs)
+        for index, output in enumerate(outputs):
+            low = as_array(output)
+            shadow, near = _shaped(true[index], low), _shaped(exact[index], low)
+            rounding = difference(low, near)
+            self._measure(call, low, output, shadow, near, rounding, best[index] if best else low, run)
+        self._record(call, outputs, true, exact, run)
+
+    def _measure(
+        self,
+        call: Call,
+        low: Array,
+        output: Any,
+        shadow: Array,
+        near: Array,
+        rounding: Array,
+        best: Array,
+        run: Callable[[list[Array]], list[Array]],
+    ) -> None:
+        added = relative(rounding, shadow)
+        if call.operation.kind == "carrying" and added == 0:
+            call.uncertainty = call.worst_uncertainty
+            return
+        dtype = name_of(output)
+        row = self.table.row(call.operation.name, dtype)
+        call.row = row
+        inherited = 0.0 if call.is_clean else relative(near - shadow, shadow)
+        error = rounding if call.is_clean else difference(low, shadow)
+        formula = added if best is low else relative(difference(best, shadow), shadow)
+        amplification = inherited / call.worst_input if call.worst_input > 0 else 0.0
+        bits = cancelled_bits(call.operation.name, call.shadows, shadow, dtype, lambda parts: run(parts)[0])
+        condition = max(1.0, min(amplification, MOST_CONDITION), min(formula, 1.0) / unit_roundoff(dtype), 2.0**bits)
+        roundoff = self.reference.unit_roundoff(shadow)
+        call.uncertainty = min(condition * max(call.worst_uncertainty, roundoff), 1.0)
+        _update(row, low, added, formula, inherited, amplification, bits, call, significant(error, shadow, dtype), dtype)
+        row.limited = row.limited or call.uncertainty > LIMIT
+
+    def _record(
+        self,
+        call: Call,
+        outputs: list[Any],
+        true: list[Array],
+        exact: list[Array],
+        run: Callable[[list[Array]], list[Array]],
+    ) -> None:
+        writes = []
+        for output, shadow, near in zip(outputs, true, exact, strict=True):
+            low = as_array(output)
+            shadow, near = _shaped(shadow, low), _shaped(near, low)
+            if any(output is given for given in call.inputs) and not isinstance(output, np.ndarray):
+                continue
+            found = self.store.put(output, shadow, call.uncertainty)
+            rounding = difference(low, near)
+            writes.append(
+                Write(
+                    found.entry.number,
+                    found.view,
+                    found.shadow,
+                    found.entry.shadow,
+                    rounding if norm(rounding) else None,
+                    difference(low, shadow),
+                )
+            )
+        if len(writes) == len(outputs):
+            group = call.row.group if call.row is not None else -1
+            shapes = [as_array(output) for output in outputs]
+
+            def again(inputs: list[Array]) -> list[Array]:
+                return [_shaped(part, low) for part, low in zip(run(inputs), shapes, strict=True)]
+
+            self.tape.add(Step(group, again, call.reads, writes))
+
+    def _share(self, output: Any, shadow: Array) -> None:
+        """Keep a shadow that is the program's own choice, whatever happened before it."""
+        found = self.store.put(output, _shaped(shadow, as_array(output)), 0.0)
+        error = difference(as_array(output), found.shadow)
+        write = Write(found.entry.number, found.view, found.shadow, found.entry.shadow, None, error)
+        self.tape.add(Step(-1, None, [], [write]))
+
+    # --- what is known of a value ---
+
+    def digits_of(self, value: Any) -> tuple[Found, Array, Significant]:
+        """The shadow of a value, how far the value is from it, and its digits."""
+        found = self.store.find(value)
+        error = difference(as_array(value), found.shadow)
+        return found, error, significant(error, found.shadow, name_of(value))
+
+
+def _shaped(shadow: Any, like: Array) -> Array:
+    shadow = np.asarray(shadow)
+    if shadow.shape != like.shape:
+        try:
+            return np.broadcast_to(shadow, like.shape)
+        except ValueError:
+            raise NotImplementedError("its result has another shape than its counterpart's") from None
+    return shadow
+
+
+def _update(
+    row: Row,
+    low: Array,
+    added: float,
+    formula: float,
+    inherited: float,
+    amplification: float,
+    bits: float,
+    call: Call,
+    digits: Significant,
+    dtype: str,
+) -> None:
+    row.calls += 1
+    row.elements = max(row.elements, low.size)
+    row.rounding = max(row.rounding, added)
+    row.formula = max(row.formula, formula)
+    row.propagated = max(row.propagated, inherited)
+    row.amplification = max(row.amplification, amplification)
+    row.cancelled_bits = max(row.cancelled_bits, bits)
+    worst = min((digits_from(error, name) for error, name in call.input_errors), default=None)
+    if worst is not None:
+        row.digits_in = worst if row.digits_in is None else min(row.digits_in, worst)
+    if row.digits is None or (digits.normwise, digits.worst) < (row.digits.normwise, row.digits.worst):
+        row.digits, row.dtype = digits, dtype
+

@@ -1,0 +1,108 @@
+"""How far a NumPy value is from its shadow: errors relative to a norm, and digits. Numbers in, numbers out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from wellposed.shadow.numpy_dtypes import SIGNIFICAND_BITS, Array, unit_roundoff
+from wellposed.shadow.result import DIGITS_OF, Significant
+
+
+def difference(value: Any, shadow: Array) -> Array:
+    """value − shadow in the shadow's arithmetic; 0 where both are the same infinity or both NaN."""
+    with np.errstate(all="ignore"):
+        lifted = np.asarray(value)
+        if shadow.dtype == object:
+            from wellposed.shadow.numpy_multiprecision import difference as exact
+
+            return exact(lifted, shadow)
+        lifted = lifted.astype(np.result_type(shadow.dtype, np.complex128) if lifted.dtype.kind == "c" else shadow.dtype)
+        same = (lifted == shadow) | ((lifted != lifted) & (shadow != shadow))
+        return np.where(same, 0, lifted - shadow)
+
+
+def norm(values: Array) -> float:
+    """The 2-norm without overflow; infinite where an element is infinite or NaN."""
+    if not values.size:
+        return 0.0
+    with np.errstate(all="ignore"):
+        sizes = np.abs(values)
+        largest = sizes.max()
+        if largest == 0:
+            return 0.0
+        if not math.isfinite(float(largest)):
+            return math.inf
+        scaled = (sizes / largest).astype(np.float64)
+        return float(largest * np.sqrt(np.sum(scaled * scaled)))
+
+
+def norm_of_finite(values: Array) -> float:
+    """`norm` of the elements that are finite."""
+    with np.errstate(all="ignore"):
+        sizes = np.abs(values)
+        total = norm(np.where(np.asarray(sizes < np.inf, bool), sizes, 0))
+    return total
+
+
+def relative(error: Array, shadow: Array) -> float:
+    """‖error‖ / ‖shadow‖, 0 where there is no error, infinite where there is one and nothing to compare it with."""
+    size = norm(error)
+    if size == 0:
+        return 0.0
+    base = norm_of_finite(shadow)
+    return size / base if base > 0 else math.inf
+
+
+def digits_from(error: float, dtype: str) -> float:
+    """−log10 of a relative error, from 0 to what `dtype` holds."""
+    most = DIGITS_OF[dtype]
+    if error <= 0:
+        return most
+    return min(max(-math.log10(error), 0.0), most) if math.isfinite(error) else 0.0
+
+
+def significant(error: Array, shadow: Array, dtype: str) -> Significant:
+    """Digits of a value in `dtype` that is `error` away from `shadow`."""
+    most = DIGITS_OF[dtype]
+    if not error.size:
+        return Significant(most, most, most, 0.0)
+    with np.errstate(all="ignore"):
+        sizes, errors = np.abs(shadow).astype(np.float64), np.abs(error).astype(np.float64)
+        finite = sizes[np.isfinite(sizes)]
+        # 2-norm over root of the count, from values that may be too large to square.
+        mean_size = norm_of_finite(shadow) / math.sqrt(max(finite.size, 1))
+        floor = np.maximum(sizes, unit_roundoff(dtype) * mean_size)
+        each = np.where(errors == 0, 0.0, errors / floor)
+        each = np.where(np.isnan(each), np.inf, each)
+        digits = np.clip(np.where(each > 0, -np.log10(each), most), 0.0, most)
+    few = float(np.mean(digits < most / 2))
+    return Significant(digits_from(relative(error, shadow), dtype), float(digits.min()), float(np.median(digits)), few)
+
+
+def cancelled_bits(name: str, operands: list[Array], result: Array, dtype: str, apply: Any) -> float:
+    """Bits that operands lose to each other in a sum, difference or product of matrices, normwise.
+
+    log2 of the size that the terms have over the size that is left; the whole significand where nothing is.
+    `apply(magnitudes)` gives what the operation makes of the operands' absolute values.
+    """
+    if name in ("add", "subtract"):
+        size = max((norm(np.broadcast_to(np.asarray(part), result.shape)) for part in operands), default=0.0)
+    elif name in SUMS:
+        try:
+            size = norm_of_finite(np.asarray(apply([np.abs(part) for part in operands])))
+        except (NotImplementedError, TypeError, ValueError):
+            return 0.0
+    else:
+        return 0.0
+    left = norm(result)
+    if size == 0 or not math.isfinite(size) or not math.isfinite(left):
+        return 0.0
+    most = float(SIGNIFICAND_BITS[dtype])
+    return min(max(math.log2(size / left), 0.0), most) if left > 0 else most
+
+
+SUMS = frozenset("sum mean add.reduce nansum nanmean matmul dot vdot inner tensordot einsum average trace".split())
+"""Operations that are sums of terms or of products, whose terms lose bits to each other."""
