@@ -141,7 +141,8 @@ def _plain(value: Any, wrappers: dict[int, Followed] | None = None) -> Any:
 
 def _wrapped(value: Any, engine: Engine, wrappers: dict[int, Followed]) -> Any:
     if isinstance(value, (np.ndarray, np.generic)) and is_floating(value):
-        return wrappers.get(id(value)) or Followed(value, engine)
+        known = wrappers.get(id(value))
+        return Followed(value, engine) if known is None else known
     if type(value) in (list, tuple):
         return type(value)(_wrapped(part, engine, wrappers) for part in value)
     if isinstance(value, tuple) and hasattr(value, "_fields"):

@@ -108,8 +108,9 @@ def opened(engine: Engine, function: Any, args: tuple[Any, ...], kwargs: dict[st
         return call
     found: list[Found | None] = []
     try:
+        narrow = _is_narrow(call.inputs)
         for value in call.inputs:
-            found.append(_enter(engine, call, value))
+            found.append(_enter(engine, call, value, narrow))
     except NotImplementedError as error:
         call.refused = str(error)
         return call
@@ -120,7 +121,13 @@ def opened(engine: Engine, function: Any, args: tuple[Any, ...], kwargs: dict[st
     return call
 
 
-def _enter(engine: Engine, call: Call, value: Any) -> Found | None:
+def _is_narrow(inputs: list[Any]) -> bool:
+    """Whether Python's numbers among the inputs take part in a computation narrower than their own float64 (NEP 50)."""
+    strong = [value for value in inputs if isinstance(value, (np.ndarray, np.generic))]
+    return bool(strong) and all(is_floating(value) and name_of(value) != "float64" for value in strong)
+
+
+def _enter(engine: Engine, call: Call, value: Any, narrow: bool) -> Found | None:
     """Note an input of `call`; a number that was never seen is a constant, and has no place in the store."""
     reference, found = engine.reference, None
     lifted = reference.lift(as_array(value) if is_floating(value) else np.asarray(value).astype(np.longdouble))
@@ -134,6 +141,10 @@ def _enter(engine: Engine, call: Call, value: Any) -> Found | None:
         call.is_clean = call.is_clean and error == 0
         call.worst_input = max(call.worst_input, error)
         call.input_errors.append((error, name_of(value)))
+    if narrow and shadow.dtype.char in "gG" and not isinstance(value, (np.ndarray, np.generic)):
+        # float64 is reference enough here, and extended precision would spread to all that follows.
+        kind = np.complex128 if shadow.dtype.char == "G" else np.float64
+        lifted, shadow = lifted.astype(kind), shadow.astype(kind)
     call.before.append(value.copy() if call.operation.writes and isinstance(value, np.ndarray) else value)
     call.lifted.append(lifted)
     call.shadows.append(shadow)
