@@ -16,6 +16,7 @@ from wellposed.shadow.numpy_dtypes import is_floating
 from wellposed.shadow.numpy_engine import Engine
 
 _PLAIN = frozenset("shape dtype ndim size itemsize nbytes strides flags device".split())
+_HANDING_OUT = frozenset("data ctypes base flat __dlpack__".split())
 _VIEWS: dict[str, Any] = {"T": np.transpose, "mT": lambda a: np.swapaxes(a, -1, -2), "real": np.real, "imag": np.imag}
 
 
@@ -46,7 +47,12 @@ class Followed:
     def __getattr__(self, name: str) -> Any:
         if name in _VIEWS and hasattr(self._value, name):
             return followed_call(self._engine, _VIEWS[name], (self,), {})
+        if name in ("__array_struct__", "__array_interface__"):
+            raise AttributeError(name)  # whoever wants the memory comes to __array__, and is noted
         found = getattr(self._value, name)
+        if name in _HANDING_OUT:
+            self._handed_out(found, name)
+            return found
         if callable(found):
             return lambda *args, **kwargs: followed_call(self._engine, found, args, kwargs)
         if name not in _PLAIN and is_floating(found):

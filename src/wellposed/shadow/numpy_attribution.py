@@ -93,7 +93,7 @@ def _moved(changed: dict[int, Array], output: Declared) -> Array | None:
         return None
     with np.errstate(all="ignore"):
         after = looking_at(changed[output.number], output.view)
-        return np.asarray(np.where((after == output.shadow), 0, after - output.shadow))
+        return np.where(np.asarray(after == output.shadow, bool), 0, np.asarray(after - output.shadow))
 
 
 def _along(moved: Array | None, error: Array) -> float:

@@ -72,7 +72,7 @@ class Call:
         """The program's own kernel on the best inputs that their formats can hold; None where it gives nothing."""
         best = [rounded_like(shadow, like) for shadow, like in zip(self.shadows, self.before, strict=True)]
         if all(np.array_equal(one, other, equal_nan=True) for one, other in zip(best, self.before, strict=True)):
-            return None
+            return [as_array(output) for output in outputs]
         args, kwargs = put_back(self.template, best)
         with np.errstate(all="ignore"):
             try:

@@ -15,8 +15,16 @@ _COMPONENT = {"complex64": "float32", "complex128": "float64"}
 
 def component_name(dtype: np.dtype[Any]) -> str | None:
     """The name of the floating-point format in which `dtype` keeps its numbers; None for integers and the rest."""
-    name = _COMPONENT.get(dtype.name, dtype.name)
-    return name if name in SIGNIFICAND_BITS else None
+    try:
+        return _known[dtype]
+    except KeyError:
+        name = _COMPONENT.get(dtype.name, dtype.name)
+        _known[dtype] = name if name in SIGNIFICAND_BITS else None
+        return _known[dtype]
+
+
+_known: dict[np.dtype[Any], str | None] = {}
+"""Names by dtype, for NumPy puts them together anew each time."""
 
 
 def is_floating(value: Any) -> bool:

@@ -98,7 +98,7 @@ class Engine:
     def _follow(self, call: Call, outputs: list[Any], result: Any) -> None:
         self.executed += 1
         operation, reference = call.operation, self.reference
-        self.dtypes.update(name_of(value) for value in (*call.inputs, *outputs))
+        self.dtypes.update(name_of(value) for value in outputs)
         shared = follow_the_program(self, call, outputs, result)
         if shared is not None:
             for output, shadow in zip(outputs, shared, strict=True):
@@ -114,7 +114,7 @@ class Engine:
             low = as_array(output)
             shadow, near = _shaped(true[index], low), _shaped(exact[index], low)
             rounding = difference(low, near)
-            self._measure(call, low, output, shadow, near, rounding, best[index] if best else low, run)
+            self._measure(call, low, output, shadow, near, rounding, best[index] if best else None, run)
         self._record(call, outputs, true, exact, run)
 
     def _measure(
@@ -125,7 +125,7 @@ class Engine:
         shadow: Array,
         near: Array,
         rounding: Array,
-        best: Array,
+        best: Array | None,
         run: Callable[[list[Array]], list[Array]],
     ) -> None:
         added = relative(rounding, shadow)
@@ -137,7 +137,7 @@ class Engine:
         call.row = row
         inherited = 0.0 if call.is_clean else relative(near - shadow, shadow)
         error = rounding if call.is_clean else difference(low, shadow)
-        formula = added if best is low else relative(difference(best, shadow), shadow)
+        formula = added if best is None else relative(difference(best, shadow), shadow)
         amplification = inherited / call.worst_input if call.worst_input > 0 else 0.0
         bits = cancelled_bits(call.operation.name, call.shadows, shadow, dtype, lambda parts: run(parts)[0])
         condition = max(1.0, min(amplification, MOST_CONDITION), min(formula, 1.0) / unit_roundoff(dtype), 2.0**bits)

@@ -26,25 +26,30 @@ def difference(value: Any, shadow: Array) -> Array:
 
 def norm(values: Array) -> float:
     """The 2-norm without overflow; infinite where an element is infinite or NaN."""
-    if not values.size:
+    if not np.size(values):
         return 0.0
+    if np.size(values) == 1:
+        only = float(abs(np.asarray(values).reshape(-1)[0]))
+        return only if math.isfinite(only) else math.inf
     with np.errstate(all="ignore"):
-        sizes = np.abs(values)
+        sizes = np.asarray(np.abs(values))
         largest = sizes.max()
         if largest == 0:
             return 0.0
         if not math.isfinite(float(largest)):
             return math.inf
-        scaled = (sizes / largest).astype(np.float64)
+        scaled = np.asarray(sizes / largest).astype(np.float64)
         return float(largest * np.sqrt(np.sum(scaled * scaled)))
 
 
 def norm_of_finite(values: Array) -> float:
     """`norm` of the elements that are finite."""
+    if np.size(values) == 1:
+        only = norm(values)
+        return only if math.isfinite(only) else 0.0
     with np.errstate(all="ignore"):
-        sizes = np.abs(values)
-        total = norm(np.where(np.asarray(sizes < np.inf, bool), sizes, 0))
-    return total
+        sizes = np.asarray(np.abs(values))
+        return norm(np.where(np.asarray(sizes < np.inf, bool), sizes, 0))
 
 
 def relative(error: Array, shadow: Array) -> float:
@@ -69,17 +74,21 @@ def significant(error: Array, shadow: Array, dtype: str) -> Significant:
     most = DIGITS_OF[dtype]
     if not error.size:
         return Significant(most, most, most, 0.0)
+    if error.size == 1:
+        digits = digits_from(relative(error, shadow), dtype)
+        return Significant(digits, digits, digits, float(digits < most / 2))
     with np.errstate(all="ignore"):
-        sizes, errors = np.abs(shadow).astype(np.float64), np.abs(error).astype(np.float64)
+        sizes, errors = (np.asarray(np.abs(part)).astype(np.float64) for part in (shadow, error))
         finite = sizes[np.isfinite(sizes)]
         # 2-norm over root of the count, from values that may be too large to square.
         mean_size = norm_of_finite(shadow) / math.sqrt(max(finite.size, 1))
         floor = np.maximum(sizes, unit_roundoff(dtype) * mean_size)
         each = np.where(errors == 0, 0.0, errors / floor)
         each = np.where(np.isnan(each), np.inf, each)
-        digits = np.clip(np.where(each > 0, -np.log10(each), most), 0.0, most)
-    few = float(np.mean(digits < most / 2))
-    return Significant(digits_from(relative(error, shadow), dtype), float(digits.min()), float(np.median(digits)), few)
+        all_digits = np.clip(np.where(each > 0, -np.log10(each), most), 0.0, most)
+    few = float(np.mean(all_digits < most / 2))
+    normwise = digits_from(relative(error, shadow), dtype)
+    return Significant(normwise, float(all_digits.min()), float(np.median(all_digits)), few)
 
 
 def cancelled_bits(name: str, operands: list[Array], result: Array, dtype: str, apply: Any) -> float:

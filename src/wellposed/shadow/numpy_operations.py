@@ -31,7 +31,7 @@ CARRYING = frozenset(
     nan_to_num take_along_axis put_along_axis atleast_1d atleast_2d atleast_3d append ediff1d.view meshgrid
     permute_dims matrix_transpose resize broadcast_arrays newaxis unstack""".split()
 )
-_OPAQUE_MODULES = ("numpy.random", "numpy.fft")
+_OPAQUE_MODULES = ("numpy.random",)
 _OPAQUE = frozenset(
     """eig eigh svd qr lstsq pinv matrix_rank cond eigvals eigvalsh svdvals polyfit roots interp histogram histogram2d
     histogramdd empty empty_like frompyfunc vectorize save savez savetxt load loadtxt tofile tobytes dump dumps

@@ -36,7 +36,11 @@ def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]]) -> DigitsRepor
         declared.append(Declared(found.entry.number, found.view, found.shadow, error, unit_roundoff(dtype)))
         named.append((name, value, dtype, found, error, digits))
     rows = list(engine.table.rows.values())
-    suspects = {row.group for row in rows if row.formula > 2**SUSPECT_BITS * unit_roundoff(row.dtype)}
+    suspects = {
+        row.group
+        for row in rows
+        if max(row.formula, row.propagated) > 2**SUSPECT_BITS * unit_roundoff(row.dtype)
+    }
     shares = attribute(engine.tape, declared, {row.group: row.rounding for row in rows}, suspects)
     if engine.tape.overrun:
         engine.table.skip("attribution", engine.tape.overrun)
