@@ -1,7 +1,7 @@
 """FPBench's expressions (fpbench.org, benchmarks/*.fpcore) as functions of arrays.
 
-Each takes a namespace (`numpy`, `torch`, or that of mpmath's in `exact.py`) and its inputs. Ranges are FPBench's where it
-gives any; for Hamming's, which it leaves open, they are where the formula is in trouble. Constants are Python's floats.
+Each takes a namespace (`numpy`, `torch`, or mpmath's in `exact.py`) and its inputs. Ranges are FPBench's where it gives
+any; for Hamming's, which it leaves open, they are where the formula is in trouble. Constants are Python's floats.
 """
 
 from __future__ import annotations

@@ -181,8 +181,6 @@ def test_a_comparison_that_the_reference_decides_otherwise_is_a_flip() -> None:
 
 
 def test_rounding_to_a_whole_number_follows_the_program() -> None:
-    x = np.array([0.1, 0.7], np.float32)
-
     def f(x: Any) -> Any:
         nearly = x * 10
         return np.floor(nearly) * 0.5

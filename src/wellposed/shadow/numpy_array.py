@@ -15,8 +15,8 @@ import numpy as np
 from wellposed.shadow.numpy_dtypes import is_floating
 from wellposed.shadow.numpy_engine import Engine
 
-_PLAIN = frozenset("shape dtype ndim size itemsize nbytes strides flags device".split())
-_HANDING_OUT = frozenset("data ctypes base flat __dlpack__".split())
+_PLAIN = frozenset(["shape", "dtype", "ndim", "size", "itemsize", "nbytes", "strides", "flags", "device"])
+_HANDING_OUT = frozenset(["data", "ctypes", "base", "flat", "__dlpack__"])
 _VIEWS: dict[str, Any] = {"T": np.transpose, "mT": lambda a: np.swapaxes(a, -1, -2), "real": np.real, "imag": np.imag}
 
 
@@ -33,7 +33,7 @@ class Followed:
         object.__setattr__(self, "_engine", engine)
 
     # Code that asks isinstance(x, numpy.ndarray) goes the way that it goes without us.
-    __class__ = property(lambda self: type(self._value))  # type: ignore[assignment]
+    __class__ = property(lambda self: type(self._value))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return followed_call(self._engine, ufunc if method == "__call__" else getattr(ufunc, method), inputs, kwargs)
@@ -195,6 +195,8 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"
     setattr(Followed, f"__{_name}__", _forward)
     setattr(Followed, f"__r{_name}__", _backward)
     setattr(Followed, f"__i{_name}__", _assigning)
+
+
 def _comparison(name: str) -> Callable[[Any, Any], Any]:
     function = getattr(operator, name)
     return lambda self, other: followed_call(self._engine, function, (self, other), {})

@@ -93,7 +93,10 @@ def opened(engine: Engine, function: Any, args: tuple[Any, ...], kwargs: dict[st
         operation = operation_of(function, args, kwargs)
     except (IndexError, KeyError, TypeError, ValueError, AttributeError):
         # The call is wrong, and NumPy is about to say so.
-        return Call(Operation(str(getattr(function, "__name__", function)), "opaque", function, args, kwargs), refused=NOTHING_TO_FOLLOW)
+        return Call(
+            Operation(str(getattr(function, "__name__", function)), "opaque", function, args, kwargs),
+            refused=NOTHING_TO_FOLLOW,
+        )
     call = Call(operation)
     call.template = taken_out((operation.args, operation.kwargs), call.inputs)
     if operation.kind == "opaque":
@@ -102,7 +105,10 @@ def opened(engine: Engine, function: Any, args: tuple[Any, ...], kwargs: dict[st
     if operation.kind == "smooth" and _takes_operands(operation):
         wanted = is_operand if call.inputs else is_number
         call.inputs.clear()
-        call.template = (taken_out(operation.args, call.inputs, wanted), operation.kwargs)
+        call.template = (
+            taken_out(operation.args, call.inputs, wanted),
+            taken_out(operation.kwargs, call.inputs),
+        )
     if not call.inputs:
         call.refused = NOTHING_TO_FOLLOW
         return call
@@ -164,8 +170,10 @@ def is_number(value: Any) -> bool:
 def _takes_operands(operation: Operation) -> bool:
     """Whether all arguments are numbers to compute with, none an axis or an index."""
     function = operation.function
-    return isinstance(function, np.ufunc) or getattr(function, "__module__", "") == "_operator" or (
-        operation.name in ("mean", "var", "std", "sum", "dot", "matmul", "average") and len(operation.args) == 1
+    return (
+        isinstance(function, np.ufunc)
+        or getattr(function, "__module__", "") == "_operator"
+        or (operation.name in ("mean", "var", "std", "sum", "dot", "matmul", "average") and len(operation.args) == 1)
     )
 
 
@@ -180,4 +188,3 @@ def _parts(result: Any) -> list[Any]:
     if isinstance(result, (float, complex)) or hasattr(result, "_mpf_") or hasattr(result, "_mpc_"):
         return [result]
     return []
-

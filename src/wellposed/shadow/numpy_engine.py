@@ -71,14 +71,6 @@ class Engine:
             for output in outputs:
                 self._forget(output)
 
-    def written(self, array: Array) -> None:
-        """Tell that somebody else wrote to `array`: its shadow starts anew from its values."""
-        self._forget(array)
-
-    def same(self, value: Any, other: Any) -> None:
-        """Tell that the number `value` is the number `other` in another type."""
-        self.store.same(value, other)
-
     # --- one call ---
 
     def _is_view(self, call: Call, output: Any) -> bool:
@@ -143,7 +135,9 @@ class Engine:
         condition = max(1.0, min(amplification, MOST_CONDITION), min(formula, 1.0) / unit_roundoff(dtype), 2.0**bits)
         roundoff = self.reference.unit_roundoff(shadow)
         call.uncertainty = min(condition * max(call.worst_uncertainty, roundoff), 1.0)
-        _update(row, low, added, formula, inherited, amplification, bits, call, significant(error, shadow, dtype), dtype)
+        _update(
+            row, low, added, formula, inherited, amplification, bits, call, significant(error, shadow, dtype), dtype
+        )
         row.limited = row.limited or call.uncertainty > LIMIT
 
     def _record(
@@ -198,13 +192,13 @@ class Engine:
 
 
 def _shaped(shadow: Any, like: Array) -> Array:
-    shadow = np.asarray(shadow)
-    if shadow.shape != like.shape:
+    shaped: Array = np.asarray(shadow)
+    if shaped.shape != like.shape:
         try:
-            return np.broadcast_to(shadow, like.shape)
+            return np.asarray(np.broadcast_to(shaped, like.shape))
         except ValueError:
             raise NotImplementedError("its result has another shape than its counterpart's") from None
-    return shadow
+    return shaped
 
 
 def _update(
@@ -231,4 +225,3 @@ def _update(
         row.digits_in = worst if row.digits_in is None else min(row.digits_in, worst)
     if row.digits is None or (digits.normwise, digits.worst) < (row.digits.normwise, row.digits.worst):
         row.digits, row.dtype = digits, dtype
-

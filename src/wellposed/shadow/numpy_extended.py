@@ -23,7 +23,9 @@ def evaluate(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
     try:
         result = function(*args, **kwargs)
     except (TypeError, ValueError, np.linalg.LinAlgError) as error:
-        raise NotImplementedError(f"{_name(function)} does not take {'longdouble' if extended else 'float64'}") from error
+        raise NotImplementedError(
+            f"{_name(function)} does not take {'longdouble' if extended else 'float64'}"
+        ) from error
     if extended and any(part.dtype.char in "dD" for part in _arrays(result)):
         raise NotImplementedError(f"{_name(function)} has no longdouble")
     return result

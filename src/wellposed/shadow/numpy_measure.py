@@ -19,7 +19,9 @@ def difference(value: Any, shadow: Array) -> Array:
             from wellposed.shadow.numpy_multiprecision import difference as exact
 
             return exact(lifted, shadow)
-        lifted = lifted.astype(np.result_type(shadow.dtype, np.complex128) if lifted.dtype.kind == "c" else shadow.dtype)
+        lifted = lifted.astype(
+            np.result_type(shadow.dtype, np.complex128) if lifted.dtype.kind == "c" else shadow.dtype
+        )
         same = (lifted == shadow) | ((lifted != lifted) & (shadow != shadow))
         return np.where(same, 0, lifted - shadow)
 
@@ -113,5 +115,8 @@ def cancelled_bits(name: str, operands: list[Array], result: Array, dtype: str, 
     return min(max(math.log2(size / left), 0.0), most) if left > 0 else most
 
 
-SUMS = frozenset("sum mean add.reduce nansum nanmean matmul dot vdot inner tensordot einsum average trace".split())
+SUMS = frozenset({
+    "sum", "mean", "add.reduce", "nansum", "nanmean", "matmul", "dot", "vdot", "inner", "tensordot", "einsum",
+    "average", "trace",
+})  # fmt: skip
 """Operations that are sums of terms or of products, whose terms lose bits to each other."""

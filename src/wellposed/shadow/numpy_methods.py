@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from wellposed.shadow.numpy_dtypes import component_name
-from wellposed.shadow.numpy_operations import Operation, kind_of
+from wellposed.shadow.numpy_kinds import kind_of
+from wellposed.shadow.numpy_operations import Operation
 
 
 def method_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Operation | None:

@@ -90,7 +90,11 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             result = function(*args)
         except (ZeroDivisionError, ValueError, OverflowError):
             return context.nan
-        return context.nan if isinstance(result, context.mpc) and not any(isinstance(a, context.mpc) for a in args) else result
+        return (
+            context.nan
+            if isinstance(result, context.mpc) and not any(isinstance(a, context.mpc) for a in args)
+            else result
+        )
 
     return call
 

@@ -9,35 +9,11 @@ import builtins
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-Kind = Literal["smooth", "carrying", "comparing", "choosing", "rounding", "remainder", "opaque"]
-"""Carrying: moves values and never rounds. Comparing, choosing, rounding: a result of the program's own that is shared
-(truth values, indices, whole numbers). Remainder: shares its quotient. Opaque: no counterpart."""
-
-COMPARING = frozenset("less less_equal greater greater_equal equal not_equal isnan isinf isfinite".split())
-CHOOSING = frozenset("argmax argmin argsort searchsorted nonzero digitize argpartition count_nonzero sign".split())
-ROUNDING = frozenset("floor ceil rint trunc round around fix floor_divide heaviside".split())
-REMAINDER = frozenset("remainder fmod mod".split())
-CARRYING = frozenset(
-    """array asarray asanyarray ascontiguousarray copy concatenate stack vstack hstack dstack column_stack block take
-    repeat tile flip fliplr flipud roll rot90 where select choose compress extract sort partition pad diag tril triu
-    negative positive absolute fabs copysign reshape ravel flatten transpose squeeze expand_dims broadcast_to
-    swapaxes moveaxis getitem setitem maximum minimum fmax fmin max min amax amin nanmax nanmin clip conjugate real
-    imag maximum.reduce minimum.reduce maximum.accumulate minimum.accumulate copyto put fill item tolist
-    fill_diagonal putmask place float trace.view diagonal split array_split append insert delete unique_values
-    nan_to_num take_along_axis put_along_axis atleast_1d atleast_2d atleast_3d append ediff1d.view meshgrid
-    permute_dims matrix_transpose resize broadcast_arrays newaxis unstack""".split()
-)
-_OPAQUE_MODULES = ("numpy.random",)
-_OPAQUE = frozenset(
-    """eig eigh svd qr lstsq pinv matrix_rank cond eigvals eigvalsh svdvals polyfit roots interp histogram histogram2d
-    histogramdd empty empty_like frompyfunc vectorize save savez savetxt load loadtxt tofile tobytes dump dumps
-    array2string array_repr array_str unique view shape ndim size result_type can_cast shares_memory may_share_memory
-    allclose isclose array_equal array_equiv""".split()
-)
+from wellposed.shadow.numpy_kinds import COMPARING, Kind, kind_of
 
 _SYMBOLS: dict[str, str] = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide",
@@ -50,10 +26,9 @@ _MATH: dict[str, Any] = {
     "acos": np.arccos, "asin": np.arcsin, "atan": np.arctan, "atan2": np.arctan2, "acosh": np.arccosh,
     "asinh": np.arcsinh, "atanh": np.arctanh, "pow": np.power, "fabs": np.abs, "floor": np.floor, "ceil": np.ceil,
     "trunc": np.trunc, "fmod": np.fmod, "copysign": np.copysign, "degrees": np.degrees, "radians": np.radians,
-    "remainder": None, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
-} | {
-    name: getattr(np, name)
-    for name in "exp exp2 expm1 log log2 log10 log1p sin cos tan sinh cosh tanh sqrt cbrt".split()
+    "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1,
+    "log": np.log, "log2": np.log2, "log10": np.log10, "log1p": np.log1p, "sin": np.sin, "cos": np.cos, "tan": np.tan,
+    "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "sqrt": np.sqrt, "cbrt": np.cbrt,
 }  # fmt: skip
 
 
@@ -69,23 +44,6 @@ class Operation:
     kwargs: dict[str, Any] = field(default_factory=dict)
     writes: tuple[Any, ...] = ()
     """Arrays of the program that the results were written into, in their order; empty where results are new."""
-
-
-def kind_of(name: str, function: Any) -> Kind:
-    if name in COMPARING:
-        return "comparing"
-    if name in CHOOSING:
-        return "choosing"
-    if name in ROUNDING:
-        return "rounding"
-    if name in REMAINDER:
-        return "remainder"
-    if name in CARRYING:
-        return "carrying"
-    module = str(getattr(function, "__module__", ""))
-    if name in _OPAQUE or module.startswith(_OPAQUE_MODULES):
-        return "opaque"
-    return "smooth"
 
 
 def operation_of(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Operation:
@@ -184,8 +142,8 @@ def _set_item(target: Any, index: Any, value: Any) -> Operation:
         # Only what was written is new; the rest of the memory keeps its shadow.
         return Operation("setitem", "carrying", _assigned, (_Shape(view.shape), value), {}, (view,))
     if not isinstance(view, np.ndarray) and np.ndim(value) == 0:
-        spot = target[(*index, ...)] if isinstance(index, tuple) else target[index, ...]
-        return Operation("setitem", "carrying", _assigned, (_Shape(()), value), {}, (spot,))
+        everywhere = (*index, ...) if isinstance(index, tuple) else (index, ...)
+        return Operation("setitem", "carrying", _assigned, (_Shape(()), value), {}, (target[everywhere],))
     return Operation("setitem", "carrying", _assigned_at, (target, index, value), {}, (target,))
 
 
@@ -253,13 +211,13 @@ def _method(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Operati
     from wellposed.shadow.numpy_methods import method_of
 
     if name.startswith("__"):
-        return _symbol(name, args, getattr(type(args[0]), name, None))
+        return _symbol(name, args, getattr(type(args[0]), name, operator.index))
     found = method_of(name, args, kwargs)
     if found is not None:
         return found
     function = getattr(np, name, None)
     if function is None:
-        return Operation(name, "opaque", getattr(type(args[0]), name, None), args, kwargs)
+        return Operation(name, "opaque", getattr(type(args[0]), name, operator.index), args, kwargs)
     return _numpy(name, function, args, kwargs)
 
 
@@ -274,4 +232,3 @@ def _numpy(name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, An
     out = kwargs.pop("out", None)
     writes = tuple(out) if isinstance(out, tuple) else (out,) if out is not None else ()
     return Operation(name, kind_of(name, function), function, args, kwargs, writes)
-

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wellposed.shadow.numpy_attribution import Declared, attribute
-from wellposed.shadow.numpy_dtypes import as_array, is_floating, name_of, unit_roundoff
+from wellposed.shadow.numpy_dtypes import Array, as_array, is_floating, name_of, unit_roundoff
 from wellposed.shadow.numpy_engine import Engine
 from wellposed.shadow.numpy_measure import norm, norm_of_finite
 from wellposed.shadow.result import Attribution, Culprit, DigitsReport, OperatorDigits, OutputDigits
@@ -37,9 +37,7 @@ def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]]) -> DigitsRepor
         named.append((name, value, dtype, found, error, digits))
     rows = list(engine.table.rows.values())
     suspects = {
-        row.group
-        for row in rows
-        if max(row.formula, row.propagated) > 2**SUSPECT_BITS * unit_roundoff(row.dtype)
+        row.group for row in rows if max(row.formula, row.propagated) > 2**SUSPECT_BITS * unit_roundoff(row.dtype)
     }
     shares = attribute(engine.tape, declared, {row.group: row.rounding for row in rows}, suspects)
     if engine.tape.overrun:
@@ -54,7 +52,9 @@ def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]]) -> DigitsRepor
             digits=digits,
             attribution=attribution,
         )
-        for (name, value, dtype, found, error, digits), attribution in zip(named, _padded(shares.attributions, named), strict=True)
+        for (name, value, dtype, found, error, digits), attribution in zip(
+            named, _padded(shares.attributions, named), strict=True
+        )
     ]
     operators = tuple(
         sorted(
@@ -77,7 +77,7 @@ def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]]) -> DigitsRepor
 def culprits_among(operators: tuple[OperatorDigits, ...]) -> tuple[Culprit, ...]:
     """The lines to change, chosen as for every array library."""
     try:
-        from wellposed.shadow.culprits import culprits_of  # type: ignore[import-not-found, unused-ignore]
+        from wellposed.shadow.culprits import culprits_of  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError:
         return ()
     return tuple(culprits_of(operators))
@@ -87,11 +87,11 @@ def _padded(attributions: list[Attribution | None], named: list[Any]) -> list[At
     return attributions if len(attributions) == len(named) else [None] * len(named)
 
 
-def _size(values: Any) -> float:
+def _size(numbers: Any) -> float:
     """A number as it is, an array by its root mean square."""
-    values = np.asarray(values)
+    values: Array = np.asarray(numbers)
     if values.ndim == 0:
-        plain = values[()]
-        return float(abs(plain)) if isinstance(plain, (complex, np.complexfloating)) else float(plain)
+        single: Any = values[()]
+        return float(abs(single)) if np.iscomplexobj(values) else float(single)
     finite = norm_of_finite(values) if not np.isfinite(norm(values)) else norm(values)
     return float(finite / max(values.size, 1) ** 0.5)

@@ -1,6 +1,6 @@
 """Shadows carried along with NumPy arrays, found by memory.
 
-An array's shadow belongs to the array that owns the memory; a view of it has a view of its shadow, at the same elements.
+An array's shadow belongs to the array that owns the memory; a view has a view of it, at the same elements.
 The values that were last seen are kept beside it: elements that someone changed behind our back no longer match, and
 their shadow starts anew. A shadow goes when the array that owns the memory goes. Buffers are never written to, only
 replaced, so that whoever kept one keeps what it was.
@@ -104,13 +104,6 @@ class Store:
         covers = value.size >= entry.shadow.size
         entry.uncertainty = uncertainty if covers else max(entry.uncertainty, uncertainty)
         return Found(entry, view, looking_at(entry.shadow, view), False)
-
-    def same(self, value: Any, other: Any) -> None:
-        """Let the number `value` share the shadow of the number `other`, as float(x) does with x."""
-        entry = self._scalars.get(id(other))
-        if entry is not None and value is not other:
-            self._remember(value, Entry(entry.number, entry.shadow, as_array(value).reshape(1), owner=value))
-            self._scalars[id(value)].uncertainty = entry.uncertainty
 
     # --- arrays ---
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -63,9 +62,10 @@ class Tape:
         """Keep a step, unless there is no room: then keep nothing any more and say why in `overrun`."""
         if self.overrun:
             return
-        for part in (*step.reads, *step.writes):
-            self._count(part.shadow)
+        for read in step.reads:
+            self._count(read.shadow)
         for write in step.writes:
+            self._count(write.shadow)
             self._count(write.buffer)
             self._count(write.error)
         self.steps.append(step)
