@@ -15,13 +15,6 @@ from wellposed.shadow.result import DigitsReport
 def digits_of_numpy(
     fn: Callable[..., Any], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, reference: str = "auto"
 ) -> DigitsReport:
-    """Where digits go in `fn(*args, **kwargs)`; see `run_with_digits`, which gives the function's result as well."""
-    return run_with_digits(fn, args, kwargs, reference)[1]
-
-
-def run_with_digits(
-    fn: Callable[..., Any], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, reference: str = "auto"
-) -> tuple[Any, DigitsReport]:
     """Run a function of NumPy arrays beside itself in higher precision.
 
     Args:
@@ -31,8 +24,8 @@ def run_with_digits(
             digits, slow).
 
     Returns:
-        What `fn` returned, in plain arrays and bit for bit what it returns without us, and the report. Its outputs are
-        the floating-point arrays and numbers that `fn` returned. Where `fn` takes plain arrays out of ours
+        The report. Its `result` is what `fn` returned, in plain arrays and bit for bit what it returns without us; its
+        outputs are the floating-point arrays and numbers in that. Where `fn` takes plain arrays out of ours
         (`np.asarray`, an extension in C), what happens to them is not followed: that is told in `skipped`.
 
     Raises:
@@ -41,7 +34,7 @@ def run_with_digits(
     engine = Engine(Reference(reference))
     given, named = [followed(arg, engine) for arg in args], followed(dict(kwargs or {}), engine)
     result = plain(fn(*given, **named))
-    return result, report_of(engine, _outputs(result, "result"))
+    return report_of(engine, _outputs(result, "result"), result)
 
 
 def _outputs(value: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -15,14 +15,22 @@ import numpy as np
 from wellposed.shadow.numpy_calls import NOTHING_TO_FOLLOW, Call, opened
 from wellposed.shadow.numpy_dtypes import Array, as_array, is_floating, name_of, unit_roundoff
 from wellposed.shadow.numpy_flips import follow_the_program
-from wellposed.shadow.numpy_measure import cancelled_bits, difference, digits_from, norm, relative, significant
+from wellposed.shadow.numpy_measure import (
+    cancelled_bits,
+    difference,
+    digits_from,
+    norm,
+    relative,
+    significant,
+    terms_of,
+)
 from wellposed.shadow.numpy_places import user_place
 from wellposed.shadow.numpy_reference import Reference
 from wellposed.shadow.numpy_rows import Place, Row, Table
 from wellposed.shadow.numpy_store import Found, Store, root_of
 from wellposed.shadow.numpy_tape import Step, Tape, Write
 from wellposed.shadow.numpy_trees import floating_parts
-from wellposed.shadow.result import Significant
+from wellposed.shadow.result import DIGITS_OF, Significant
 
 LIMIT = 0.05
 """Estimated relative error of a reference from which it is no judge: about one digit is left in it."""
@@ -53,8 +61,11 @@ class Engine:
         """
         return opened(self, function, args, kwargs or {})
 
-    def after(self, call: Call, result: Any) -> None:
-        """Measure the call that `before` announced, now that it returned `result`."""
+    def after(self, call: Call, result: Any, operation: object = None) -> None:
+        """Measure the call that `before` announced, now that it returned `result`.
+
+        `operation` is what a recorder calls it; it plays no part here.
+        """
         if call.refused:
             if call.refused != NOTHING_TO_FOLLOW and call.inputs and floating_parts(result):
                 self.table.skip(call.operation.name, call.refused)
@@ -214,6 +225,9 @@ def _update(
     dtype: str,
 ) -> None:
     row.calls += 1
+    row.terms = max(row.terms, terms_of(call.operation.name, call.shadows, low.size))
+    names = [name for _, name in call.input_errors]
+    row.coarsest = min((name for name in (*names, row.coarsest) if name), key=lambda n: DIGITS_OF[n], default="")
     row.elements = max(row.elements, low.size)
     row.rounding = max(row.rounding, added)
     row.formula = max(row.formula, formula)

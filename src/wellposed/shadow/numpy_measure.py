@@ -115,6 +115,21 @@ def cancelled_bits(name: str, operands: list[Array], result: Array, dtype: str, 
     return min(max(math.log2(size / left), 0.0), most) if left > 0 else most
 
 
+def terms_of(name: str, operands: list[Array], elements: int) -> int:
+    """Numbers added up for one element of a result of `elements`: n of a sum, the inner dimension of a product."""
+    sizes = [np.size(part) for part in operands]
+    if not sizes or not elements:
+        return 1
+    if name in PRODUCTS:
+        # m·k and k·n numbers give m·n.
+        return max(int((sizes[0] * sizes[-1] / elements) ** 0.5), 1)
+    if name in SUMS or name in ("var", "std", "norm", "prod", "nanvar", "nanstd"):
+        return max(sizes[0] // elements, len(sizes) // elements, 1)
+    return max(elements, 1) if name in ("cumsum", "add.accumulate", "cumprod") else 1
+
+
+PRODUCTS = frozenset({"matmul", "dot", "vdot", "inner", "tensordot", "einsum"})
+"""Operations that add up products of two operands' elements."""
 SUMS = frozenset({
     "sum", "mean", "add.reduce", "nansum", "nanmean", "matmul", "dot", "vdot", "inner", "tensordot", "einsum",
     "average", "trace",

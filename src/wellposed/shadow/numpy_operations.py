@@ -62,7 +62,10 @@ def operation_of(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
         return _symbol(name, (owner, *args) if isinstance(owner, (float, int, complex)) else args, function)
     module = str(getattr(function, "__module__", "") or "")
     if module in ("_operator", "operator"):
-        return _symbol(name, args, function)
+        found = _symbol(name, args, function)
+        if kwargs.get("out") is not None:
+            found.writes = (kwargs["out"],)
+        return found
     if module == "math":
         return _math(name, function, args, dict(kwargs))
     if module == "builtins" and getattr(builtins, name, None) is function:

@@ -17,9 +17,10 @@ SUSPECT_BITS = 5
 """Bits beyond unit roundoff from which an operation is looked at: Herbgrind's default (Sanchez-Stern et al., 2018)."""
 
 
-def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]]) -> DigitsReport:
+def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]], result: Any = None) -> DigitsReport:
     """The report of everything that `engine` saw, for the declared `outputs` (name, array or number).
 
+    `result` is what the function returned, to be handed on.
     An output that the engine knows nothing of is told among `skipped`, not as exact.
     """
     declared, named = [], []
@@ -40,8 +41,6 @@ def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]]) -> DigitsRepor
         row.group for row in rows if max(row.formula, row.propagated) > 2**SUSPECT_BITS * unit_roundoff(row.dtype)
     }
     shares = attribute(engine.tape, declared, {row.group: row.rounding for row in rows}, suspects)
-    if engine.tape.overrun:
-        engine.table.skip("attribution", engine.tape.overrun)
     told = [
         OutputDigits(
             name=name,
@@ -65,22 +64,24 @@ def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]]) -> DigitsRepor
     return DigitsReport(
         outputs=tuple(told),
         operators=operators,
-        culprits=culprits_among(operators),
+        culprits=culprits_among(operators, tuple(told)),
         flips=engine.table.all_flips(),
         reference=engine.reference.name_for(engine.dtypes),
         backend=f"NumPy {np.__version__} CPU",
         executed=engine.executed,
         skipped=tuple((name, reason, count) for (name, reason), count in engine.table.skips.items()),
+        notes=(f"No attribution: {engine.tape.overrun} to run again.",) if engine.tape.overrun else (),
+        result=result,
     )
 
 
-def culprits_among(operators: tuple[OperatorDigits, ...]) -> tuple[Culprit, ...]:
+def culprits_among(operators: tuple[OperatorDigits, ...], outputs: tuple[OutputDigits, ...]) -> tuple[Culprit, ...]:
     """The lines to change, chosen as for every array library."""
     try:
         from wellposed.shadow.culprits import culprits_of  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError:
         return ()
-    return tuple(culprits_of(operators))
+    return tuple(culprits_of(operators, outputs))
 
 
 def _padded(attributions: list[Attribution | None], named: list[Any]) -> list[Attribution | None]:

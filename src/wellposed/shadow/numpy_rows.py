@@ -30,6 +30,8 @@ class Row:
     digits_in: float | None = None
     digits: Significant | None = None
     limited: bool = False
+    terms: int = 1
+    coarsest: str = ""
 
     def finished(self, share: float, moves: bool) -> OperatorDigits:
         where, text = self.place
@@ -51,6 +53,8 @@ class Row:
             share=share,
             moves_output=moves,
             limited=self.limited,
+            terms=self.terms,
+            coarsest=self.coarsest if self.coarsest and DIGITS_OF[self.coarsest] < most else "",
         )
 
 

@@ -8,7 +8,8 @@ Stability of Numerical Algorithms", chapter 3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from wellposed.findings import Location
 
@@ -69,6 +70,10 @@ class OperatorDigits:
     """Whether its error reaches a declared output at all."""
     limited: bool = False
     """True where more digits cancel than the reference itself holds: the truth may be worse."""
+    terms: int = 1
+    """Numbers that were added up for one element of the output: n of a sum, the inner dimension of a product."""
+    coarsest: str = ""
+    """The coarsest dtype that takes part, where an input is coarser than `dtype`: it bounds what can be expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,5 +152,9 @@ class DigitsReport:
     """Operators that ran beside their shadow."""
     skipped: tuple[tuple[str, str, int], ...] = ()
     """Operators that have no shadow: name, reason, how often."""
+    notes: tuple[str, ...] = ()
+    """What the numbers above leave out, as sentences: why there is no attribution, memory that changed unseen."""
+    result: Any = field(default=None, repr=False, compare=False)
+    """What the function returned; None for a block."""
     files: dict[str, str] | None = None
     """Sources by file, for a report that shows lines."""
