@@ -135,15 +135,22 @@ def _is_narrow(inputs: list[Any]) -> bool:
 
 def _enter(engine: Engine, call: Call, value: Any, narrow: bool) -> Found | None:
     """Note an input of `call`; a number that was never seen is a constant, and has no place in the store."""
-    reference, found = engine.reference, None
-    lifted = reference.lift(as_array(value) if is_floating(value) else np.asarray(value).astype(np.longdouble))
-    shadow = lifted
+    reference, found, error = engine.reference, None, 0.0
+    if not is_floating(value):
+        shadow = lifted = reference.lift(np.asarray(value).astype(np.longdouble))
+    elif not isinstance(value, np.ndarray) and not engine.store.known(value):
+        shadow = lifted = reference.lift(as_array(value))
+    else:
+        found = engine.store.find(value)
+        shadow, entry = found.shadow, found.entry
+        call.worst_uncertainty = max(call.worst_uncertainty, entry.uncertainty)
+        if entry.off is not None and entry.off[0] == found.view:
+            error = entry.off[1]
+        else:
+            error = relative(difference(as_array(value), shadow), shadow)
+            entry.off = found.view, error
+        lifted = shadow if error == 0 else reference.lift(as_array(value))
     if is_floating(value):
-        if isinstance(value, np.ndarray) or engine.store.known(value):
-            found = engine.store.find(value)
-            shadow = found.shadow
-            call.worst_uncertainty = max(call.worst_uncertainty, found.entry.uncertainty)
-        error = relative(difference(as_array(value), shadow), shadow)
         call.is_clean = call.is_clean and error == 0
         call.worst_input = max(call.worst_input, error)
         call.input_errors.append((error, name_of(value)))

@@ -113,21 +113,35 @@ class Engine:
             raise NotImplementedError("its results are not those of its counterpart")
         true = exact if call.is_clean else run(call.shadows)
         best = None if call.is_clean or operation.kind == "carrying" else call.with_best_inputs(outputs)
+        writes = []
         for index, output in enumerate(outputs):
             low = as_array(output)
-            shadow, near = _shaped(true[index], low), _shaped(exact[index], low)
+            shadow, near = _shaped(true[index], low.shape), _shaped(exact[index], low.shape)
             rounding = difference(low, near)
-            self._measure(call, low, output, shadow, near, rounding, best[index] if best else None, run)
-        self._record(call, outputs, true, exact, run)
+            error = rounding if call.is_clean else difference(low, shadow)
+            off = relative(error, shadow)
+            self._measure(call, output, shadow, near, rounding, error, best[index] if best else None, run)
+            if not isinstance(output, np.ndarray) and any(output is given for given in call.inputs):
+                return  # a number that was handed back keeps the shadow that it has
+            found = self.store.put(output, shadow, call.uncertainty)
+            found.entry.off = found.view, off
+            added = rounding if norm(rounding) else None
+            writes.append(Write(found.entry.number, found.view, found.shadow, found.entry.shadow, added, error))
+        shapes = [write.shadow.shape for write in writes]
+
+        def again(inputs: list[Array]) -> list[Array]:
+            return [_shaped(part, shape) for part, shape in zip(run(inputs), shapes, strict=True)]
+
+        self.tape.add(Step(call.row.group if call.row is not None else -1, again, call.reads, writes))
 
     def _measure(
         self,
         call: Call,
-        low: Array,
         output: Any,
         shadow: Array,
         near: Array,
         rounding: Array,
+        error: Array,
         best: Array | None,
         run: Callable[[list[Array]], list[Array]],
     ) -> None:
@@ -136,59 +150,21 @@ class Engine:
             call.uncertainty = call.worst_uncertainty
             return
         dtype = name_of(output)
-        row = self.table.row(call.operation.name, dtype)
-        call.row = row
+        row = call.row = self.table.row(call.operation.name, dtype)
         inherited = 0.0 if call.is_clean else relative(near - shadow, shadow)
-        error = rounding if call.is_clean else difference(low, shadow)
         formula = added if best is None else relative(difference(best, shadow), shadow)
         amplification = inherited / call.worst_input if call.worst_input > 0 else 0.0
         bits = cancelled_bits(call.operation.name, call.shadows, shadow, dtype, lambda parts: run(parts)[0])
         condition = max(1.0, min(amplification, MOST_CONDITION), min(formula, 1.0) / unit_roundoff(dtype), 2.0**bits)
         roundoff = self.reference.unit_roundoff(shadow)
         call.uncertainty = min(condition * max(call.worst_uncertainty, roundoff), 1.0)
-        _update(
-            row, low, added, formula, inherited, amplification, bits, call, significant(error, shadow, dtype), dtype
-        )
+        digits = significant(error, shadow, dtype)
+        _update(row, shadow.size, added, formula, inherited, amplification, bits, call, digits, dtype)
         row.limited = row.limited or call.uncertainty > LIMIT
-
-    def _record(
-        self,
-        call: Call,
-        outputs: list[Any],
-        true: list[Array],
-        exact: list[Array],
-        run: Callable[[list[Array]], list[Array]],
-    ) -> None:
-        writes = []
-        for output, shadow, near in zip(outputs, true, exact, strict=True):
-            low = as_array(output)
-            shadow, near = _shaped(shadow, low), _shaped(near, low)
-            if any(output is given for given in call.inputs) and not isinstance(output, np.ndarray):
-                continue
-            found = self.store.put(output, shadow, call.uncertainty)
-            rounding = difference(low, near)
-            writes.append(
-                Write(
-                    found.entry.number,
-                    found.view,
-                    found.shadow,
-                    found.entry.shadow,
-                    rounding if norm(rounding) else None,
-                    difference(low, shadow),
-                )
-            )
-        if len(writes) == len(outputs):
-            group = call.row.group if call.row is not None else -1
-            shapes = [as_array(output) for output in outputs]
-
-            def again(inputs: list[Array]) -> list[Array]:
-                return [_shaped(part, low) for part, low in zip(run(inputs), shapes, strict=True)]
-
-            self.tape.add(Step(group, again, call.reads, writes))
 
     def _share(self, output: Any, shadow: Array) -> None:
         """Keep a shadow that is the program's own choice, whatever happened before it."""
-        found = self.store.put(output, _shaped(shadow, as_array(output)), 0.0)
+        found = self.store.put(output, _shaped(shadow, np.shape(output)), 0.0)
         error = difference(as_array(output), found.shadow)
         write = Write(found.entry.number, found.view, found.shadow, found.entry.shadow, None, error)
         self.tape.add(Step(-1, None, [], [write]))
@@ -202,11 +178,11 @@ class Engine:
         return found, error, significant(error, found.shadow, name_of(value))
 
 
-def _shaped(shadow: Any, like: Array) -> Array:
+def _shaped(shadow: Any, shape: tuple[int, ...]) -> Array:
     shaped: Array = np.asarray(shadow)
-    if shaped.shape != like.shape:
+    if shaped.shape != shape:
         try:
-            return np.asarray(np.broadcast_to(shaped, like.shape))
+            return np.asarray(np.broadcast_to(shaped, shape))
         except ValueError:
             raise NotImplementedError("its result has another shape than its counterpart's") from None
     return shaped
@@ -214,7 +190,7 @@ def _shaped(shadow: Any, like: Array) -> Array:
 
 def _update(
     row: Row,
-    low: Array,
+    elements: int,
     added: float,
     formula: float,
     inherited: float,
@@ -225,10 +201,10 @@ def _update(
     dtype: str,
 ) -> None:
     row.calls += 1
-    row.terms = max(row.terms, terms_of(call.operation.name, call.shadows, low.size))
+    row.terms = max(row.terms, terms_of(call.operation.name, call.shadows, elements))
     names = [name for _, name in call.input_errors]
     row.coarsest = min((name for name in (*names, row.coarsest) if name), key=lambda n: DIGITS_OF[n], default="")
-    row.elements = max(row.elements, low.size)
+    row.elements = max(row.elements, elements)
     row.rounding = max(row.rounding, added)
     row.formula = max(row.formula, formula)
     row.propagated = max(row.propagated, inherited)

@@ -22,8 +22,15 @@ def difference(value: Any, shadow: Array) -> Array:
         lifted = lifted.astype(
             np.result_type(shadow.dtype, np.complex128) if lifted.dtype.kind == "c" else shadow.dtype
         )
+        plain = np.asarray(lifted - shadow)
+        if math.isfinite(norm(plain)):
+            return plain
         same = (lifted == shadow) | ((lifted != lifted) & (shadow != shadow))
-        return np.where(same, 0, lifted - shadow)
+        return np.where(same, 0, plain)
+
+
+_SQUARES_FROM = 1e-280
+"""A sum of squares below this may have lost some to underflow."""
 
 
 def norm(values: Array) -> float:
@@ -34,6 +41,11 @@ def norm(values: Array) -> float:
         only = float(abs(np.asarray(values).reshape(-1)[0]))
         return only if math.isfinite(only) else math.inf
     with np.errstate(all="ignore"):
+        if values.dtype != object:
+            flat = values.reshape(-1)
+            total = float(np.vdot(flat, flat).real)
+            if _SQUARES_FROM < total < math.inf:
+                return math.sqrt(total)
         sizes = np.asarray(np.abs(values))
         largest = sizes.max()
         if largest == 0:
@@ -46,9 +58,9 @@ def norm(values: Array) -> float:
 
 def norm_of_finite(values: Array) -> float:
     """`norm` of the elements that are finite."""
-    if np.size(values) == 1:
-        only = norm(values)
-        return only if math.isfinite(only) else 0.0
+    size = norm(values)
+    if math.isfinite(size):
+        return size
     with np.errstate(all="ignore"):
         sizes = np.asarray(np.abs(values))
         return norm(np.where(np.asarray(sizes < np.inf, bool), sizes, 0))
@@ -80,17 +92,24 @@ def significant(error: Array, shadow: Array, dtype: str) -> Significant:
         digits = digits_from(relative(error, shadow), dtype)
         return Significant(digits, digits, digits, float(digits < most / 2))
     with np.errstate(all="ignore"):
-        sizes, errors = (np.asarray(np.abs(part)).astype(np.float64) for part in (shadow, error))
-        finite = sizes[np.isfinite(sizes)]
+        sizes, errors = (np.asarray(np.abs(part)).astype(np.float64).reshape(-1) for part in (shadow, error))
         # 2-norm over root of the count, from values that may be too large to square.
-        mean_size = norm_of_finite(shadow) / math.sqrt(max(finite.size, 1))
+        mean_size = norm_of_finite(shadow) / math.sqrt(max(int(np.isfinite(sizes).sum()), 1))
         floor = np.maximum(sizes, unit_roundoff(dtype) * mean_size)
         each = np.where(errors == 0, 0.0, errors / floor)
         each = np.where(np.isnan(each), np.inf, each)
-        all_digits = np.clip(np.where(each > 0, -np.log10(each), most), 0.0, most)
-    few = float(np.mean(all_digits < most / 2))
-    normwise = digits_from(relative(error, shadow), dtype)
-    return Significant(normwise, float(all_digits.min()), float(np.median(all_digits)), few)
+    few = float(np.mean(each > 10 ** (-most / 2)))
+    middle = each if each.size <= SAMPLED else each[:: -(-each.size // SAMPLED)]
+    return Significant(
+        digits_from(relative(error, shadow), dtype),
+        digits_from(float(each.max()), dtype),
+        digits_from(float(np.median(middle)), dtype),
+        few,
+    )
+
+
+SAMPLED = 4096
+"""Elements from which a median is taken."""
 
 
 def cancelled_bits(name: str, operands: list[Array], result: Array, dtype: str, apply: Any) -> float:
@@ -103,7 +122,7 @@ def cancelled_bits(name: str, operands: list[Array], result: Array, dtype: str, 
         size = max((norm(np.broadcast_to(np.asarray(part), result.shape)) for part in operands), default=0.0)
     elif name in SUMS:
         try:
-            size = norm_of_finite(np.asarray(apply([np.abs(part) for part in operands])))
+            size = norm_of_finite(np.asarray(apply([_size_of(part) for part in operands])))
         except (NotImplementedError, TypeError, ValueError):
             return 0.0
     else:
@@ -113,6 +132,12 @@ def cancelled_bits(name: str, operands: list[Array], result: Array, dtype: str, 
         return 0.0
     most = float(SIGNIFICAND_BITS[dtype])
     return min(max(math.log2(size / left), 0.0), most) if left > 0 else most
+
+
+def _size_of(part: Array) -> Array:
+    """Absolute values, in float64 where that can be: BLAS multiplies no longer numbers."""
+    sizes = np.abs(part)
+    return sizes if sizes.dtype == object else sizes.astype(np.float64)
 
 
 def terms_of(name: str, operands: list[Array], elements: int) -> int:

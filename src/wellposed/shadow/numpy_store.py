@@ -44,6 +44,8 @@ class Entry:
     owner: Any = None
     """Weak for an array, strong for a number."""
     created: bool = field(default=False)
+    off: tuple[View, float] | None = None
+    """How far the program's values in a view are off, relatively, where that was measured since the last change."""
 
 
 @dataclass(slots=True)
@@ -135,6 +137,7 @@ class Store:
         if whole and not _covers(view, buffer.size):
             buffer[...] = entry.shadow
         looking_at(buffer, view)[...] = part
+        entry.off = None
         entry.shadow = buffer
         looking_at(entry.seen, view)[...] = value
 
@@ -234,4 +237,7 @@ def _covers(view: View, size: int) -> bool:
 def _differs(seen: Array, value: Array) -> Array:
     """Where two arrays of one dtype differ; NaN is NaN."""
     with np.errstate(all="ignore"):
+        unequal = np.asarray(seen != value)
+        if not unequal.any():
+            return unequal
         return np.asarray((seen != value) & ((seen == seen) | (value == value)))
