@@ -142,6 +142,17 @@ def test_a_long_sum_in_float16_is_charged_to_the_line_that_adds() -> None:
     assert good.outputs[0].digits.normwise > 6
 
 
+def test_warnings_are_the_programs_own() -> None:
+    x = np.array([1.0, 0.0], np.float32)
+    with np.errstate(all="raise"):
+        assert digits_of_numpy(lambda x: np.exp(-(x / 3) * 100) + np.log(x + 1), (x,)).outputs
+        with pytest.raises(FloatingPointError, match="divide by zero"):
+            digits_of_numpy(lambda x: 1 / x, (x,))
+    with np.errstate(all="warn"), pytest.warns(RuntimeWarning) as caught:
+        digits_of_numpy(lambda x: np.log(x / 3), (x,))
+    assert len(caught) == 1
+
+
 def test_overflow_leaves_no_digits() -> None:
     report = measured(lambda x: np.sum(x * x), np.full(10, 1e3, np.float16))
     assert report.outputs[0].digits.normwise == 0

@@ -91,9 +91,8 @@ def _signed(error: Array) -> float:
 def _moved(changed: dict[int, Array], output: Declared) -> Array | None:
     if output.number not in changed:
         return None
-    with np.errstate(all="ignore"):
-        after = looking_at(changed[output.number], output.view)
-        return np.where(np.asarray(after == output.shadow, bool), 0, np.asarray(after - output.shadow))
+    after = looking_at(changed[output.number], output.view)
+    return np.where(np.asarray(after == output.shadow, bool), 0, np.asarray(after - output.shadow))
 
 
 def _along(moved: Array | None, error: Array) -> float:
@@ -105,9 +104,8 @@ def _along(moved: Array | None, error: Array) -> float:
     size = norm(error)
     if size == 0 or not math.isfinite(size):
         return 0.0
-    with np.errstate(all="ignore"):
-        direction = error / size
-        return float(np.sum((direction.conj() if direction.dtype.kind == "c" else direction) * moved).real)
+    direction = error / size
+    return float(np.sum((direction.conj() if direction.dtype.kind == "c" else direction) * moved).real)
 
 
 def _matters(moved: Array | None, output: Declared) -> bool:

@@ -74,17 +74,16 @@ class Call:
         if all(np.array_equal(one, other, equal_nan=True) for one, other in zip(best, self.before, strict=True)):
             return [as_array(output) for output in outputs]
         args, kwargs = put_back(self.template, best)
-        with np.errstate(all="ignore"):
-            try:
-                parts = floating_parts(self.operation.function(*args, **kwargs))
-                if len(parts) != len(outputs):
-                    return None
-                return [
-                    np.broadcast_to(as_array(part).astype(as_array(output).dtype), np.shape(output))
-                    for part, output in zip(parts, outputs, strict=True)
-                ]
-            except (ArithmeticError, TypeError, ValueError, np.linalg.LinAlgError):
+        try:
+            parts = floating_parts(self.operation.function(*args, **kwargs))
+            if len(parts) != len(outputs):
                 return None
+            return [
+                np.broadcast_to(as_array(part).astype(as_array(output).dtype), np.shape(output))
+                for part, output in zip(parts, outputs, strict=True)
+            ]
+        except (ArithmeticError, TypeError, ValueError, np.linalg.LinAlgError):
+            return None
 
 
 def opened(engine: Engine, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:

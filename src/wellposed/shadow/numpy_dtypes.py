@@ -54,7 +54,6 @@ def as_array(value: Any) -> Array:
 def rounded_like(shadow: Array, like: Any) -> Any:
     """What `like`'s dtype can hold that is nearest to `shadow`, as the same kind of object: array, scalar or float."""
     if isinstance(like, (np.ndarray, np.generic)):
-        with np.errstate(all="ignore"):
-            best = np.asarray(shadow).astype(like.dtype)
+        best = np.asarray(shadow).astype(like.dtype)
         return best if isinstance(like, np.ndarray) else best[()]
     return complex(shadow) if isinstance(like, complex) else float(shadow)

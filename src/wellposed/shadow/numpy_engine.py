@@ -59,7 +59,8 @@ class Engine:
         `function` is a ufunc, a method of one, a function of NumPy's, `math`'s, `operator`'s or Python's, or a method
         of an array, bound or not; arguments are the program's own objects. Nothing in them is changed.
         """
-        return opened(self, function, args, kwargs or {})
+        with np.errstate(all="ignore"):
+            return opened(self, function, args, kwargs or {})
 
     def after(self, call: Call, result: Any, operation: object = None) -> None:
         """Measure the call that `before` announced, now that it returned `result`.
@@ -75,12 +76,13 @@ class Engine:
             return
         if outputs and not call.operation.writes and all(self._is_view(call, output) for output in outputs):
             return
-        try:
-            self._follow(call, outputs, result)
-        except NotImplementedError as error:
-            self.table.skip(call.operation.name, str(error))
-            for output in outputs:
-                self._forget(output)
+        with np.errstate(all="ignore"):
+            try:
+                self._follow(call, outputs, result)
+            except NotImplementedError as error:
+                self.table.skip(call.operation.name, str(error))
+                for output in outputs:
+                    self._forget(output)
 
     # --- one call ---
 
@@ -173,9 +175,10 @@ class Engine:
 
     def digits_of(self, value: Any) -> tuple[Found, Array, Significant]:
         """The shadow of a value, how far the value is from it, and its digits."""
-        found = self.store.find(value)
-        error = difference(as_array(value), found.shadow)
-        return found, error, significant(error, found.shadow, name_of(value))
+        with np.errstate(all="ignore"):
+            found = self.store.find(value)
+            error = difference(as_array(value), found.shadow)
+            return found, error, significant(error, found.shadow, name_of(value))
 
 
 def _shaped(shadow: Any, shape: tuple[int, ...]) -> Array:

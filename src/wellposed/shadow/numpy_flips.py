@@ -20,10 +20,9 @@ def follow_the_program(engine: Engine, call: Call, outputs: list[Any], result: A
     """Shadows of the outputs where they are the program's own choice; None where the reference computes them."""
     kind = call.operation.kind
     if kind == "remainder":
-        with np.errstate(all="ignore"):
-            quotient = np.trunc if call.operation.name == "fmod" else np.floor
-            left, right = _operands(call, call.lifted)
-            call.whole = quotient(left / right)
+        quotient = np.trunc if call.operation.name == "fmod" else np.floor
+        left, right = _operands(call, call.lifted)
+        call.whole = quotient(left / right)
         return None
     if kind not in ("comparing", "choosing", "rounding"):
         return None
@@ -53,8 +52,7 @@ def _rounded(engine: Engine, call: Call, outputs: list[Any]) -> list[Array]:
     shadows = []
     for output, shadow in zip(outputs, true, strict=False):
         low = engine.reference.lift(as_array(output))
-        with np.errstate(all="ignore"):
-            flipped = np.asarray(np.abs(low - shadow) > 0.5 * 10.0**-decimals, bool)
+        flipped = np.asarray(np.abs(low - shadow) > 0.5 * 10.0**-decimals, bool)
         if not call.is_clean:
             engine.table.flip(int(flipped.sum()), low.size, _margin(call, flipped) if flipped.any() else 0.0)
         shadows.append(low if decimals == 0 else np.where(flipped, low, shadow))
@@ -73,17 +71,16 @@ def _margin(call: Call, flipped: Array) -> float:
 
     For a comparison the threshold is the other operand; for the rest, the distance is that of the program's operand.
     """
-    with np.errstate(all="ignore"):
-        if call.operation.kind == "comparing" and len(call.template[0]) == 2:
-            left, right = _operands(call, call.shadows)
-        else:
-            left, right = call.shadows[0], call.lifted[0]
-        gap = np.abs(np.asarray(left - right))
-        size = np.maximum(np.abs(left), np.abs(right))
-        share = np.asarray(gap / np.where(size > 0, size, 1))
-        chosen = np.broadcast_to(share, flipped.shape)[flipped] if share.size and _fits(share, flipped) else share
-        chosen = chosen[np.asarray(chosen == chosen, bool)]
-        return float(np.max(chosen)) if chosen.size else 0.0
+    if call.operation.kind == "comparing" and len(call.template[0]) == 2:
+        left, right = _operands(call, call.shadows)
+    else:
+        left, right = call.shadows[0], call.lifted[0]
+    gap = np.abs(np.asarray(left - right))
+    size = np.maximum(np.abs(left), np.abs(right))
+    share = np.asarray(gap / np.where(size > 0, size, 1))
+    chosen = np.broadcast_to(share, flipped.shape)[flipped] if share.size and _fits(share, flipped) else share
+    chosen = chosen[np.asarray(chosen == chosen, bool)]
+    return float(np.max(chosen)) if chosen.size else 0.0
 
 
 def _fits(share: Array, flipped: Array) -> bool:

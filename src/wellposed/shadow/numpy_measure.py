@@ -1,4 +1,7 @@
-"""How far a NumPy value is from its shadow: errors relative to a norm, and digits. Numbers in, numbers out."""
+"""How far a NumPy value is from its shadow: errors relative to a norm, and digits. Numbers in, numbers out.
+
+Values that are infinite or NaN are met on the way; callers have NumPy's floating-point warnings off (`numpy.errstate`).
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,17 @@ from wellposed.shadow.result import DIGITS_OF, Significant
 
 def difference(value: Any, shadow: Array) -> Array:
     """value − shadow in the shadow's arithmetic; 0 where both are the same infinity or both NaN."""
-    with np.errstate(all="ignore"):
-        lifted = np.asarray(value)
-        if shadow.dtype == object:
-            from wellposed.shadow.numpy_multiprecision import difference as exact
+    lifted = np.asarray(value)
+    if shadow.dtype == object:
+        from wellposed.shadow.numpy_multiprecision import difference as exact
 
-            return exact(lifted, shadow)
-        lifted = lifted.astype(
-            np.result_type(shadow.dtype, np.complex128) if lifted.dtype.kind == "c" else shadow.dtype
-        )
-        plain = np.asarray(lifted - shadow)
-        if math.isfinite(norm(plain)):
-            return plain
-        same = (lifted == shadow) | ((lifted != lifted) & (shadow != shadow))
-        return np.where(same, 0, plain)
+        return exact(lifted, shadow)
+    lifted = lifted.astype(np.result_type(shadow.dtype, np.complex128) if lifted.dtype.kind == "c" else shadow.dtype)
+    plain = np.asarray(lifted - shadow)
+    if math.isfinite(norm(plain)):
+        return plain
+    same = (lifted == shadow) | ((lifted != lifted) & (shadow != shadow))
+    return np.where(same, 0, plain)
 
 
 _SQUARES_FROM = 1e-280
@@ -40,20 +40,19 @@ def norm(values: Array) -> float:
     if np.size(values) == 1:
         only = float(abs(np.asarray(values).reshape(-1)[0]))
         return only if math.isfinite(only) else math.inf
-    with np.errstate(all="ignore"):
-        if values.dtype != object:
-            flat = values.reshape(-1)
-            total = float(np.vdot(flat, flat).real)
-            if _SQUARES_FROM < total < math.inf:
-                return math.sqrt(total)
-        sizes = np.asarray(np.abs(values))
-        largest = sizes.max()
-        if largest == 0:
-            return 0.0
-        if not math.isfinite(float(largest)):
-            return math.inf
-        scaled = np.asarray(sizes / largest).astype(np.float64)
-        return float(largest * np.sqrt(np.sum(scaled * scaled)))
+    if values.dtype != object:
+        flat = values.reshape(-1)
+        total = float(np.vdot(flat, flat).real)
+        if _SQUARES_FROM < total < math.inf:
+            return math.sqrt(total)
+    sizes = np.asarray(np.abs(values))
+    largest = sizes.max()
+    if largest == 0:
+        return 0.0
+    if not math.isfinite(float(largest)):
+        return math.inf
+    scaled = np.asarray(sizes / largest).astype(np.float64)
+    return float(largest * np.sqrt(np.sum(scaled * scaled)))
 
 
 def norm_of_finite(values: Array) -> float:
@@ -61,9 +60,8 @@ def norm_of_finite(values: Array) -> float:
     size = norm(values)
     if math.isfinite(size):
         return size
-    with np.errstate(all="ignore"):
-        sizes = np.asarray(np.abs(values))
-        return norm(np.where(np.asarray(sizes < np.inf, bool), sizes, 0))
+    sizes = np.asarray(np.abs(values))
+    return norm(np.where(np.asarray(sizes < np.inf, bool), sizes, 0))
 
 
 def relative(error: Array, shadow: Array) -> float:
@@ -91,13 +89,12 @@ def significant(error: Array, shadow: Array, dtype: str) -> Significant:
     if error.size == 1:
         digits = digits_from(relative(error, shadow), dtype)
         return Significant(digits, digits, digits, float(digits < most / 2))
-    with np.errstate(all="ignore"):
-        sizes, errors = (np.asarray(np.abs(part)).astype(np.float64).reshape(-1) for part in (shadow, error))
-        # 2-norm over root of the count, from values that may be too large to square.
-        mean_size = norm_of_finite(shadow) / math.sqrt(max(int(np.isfinite(sizes).sum()), 1))
-        floor = np.maximum(sizes, unit_roundoff(dtype) * mean_size)
-        each = np.where(errors == 0, 0.0, errors / floor)
-        each = np.where(np.isnan(each), np.inf, each)
+    sizes, errors = (np.asarray(np.abs(part)).astype(np.float64).reshape(-1) for part in (shadow, error))
+    # 2-norm over root of the count, from values that may be too large to square.
+    mean_size = norm_of_finite(shadow) / math.sqrt(max(int(np.isfinite(sizes).sum()), 1))
+    floor = np.maximum(sizes, unit_roundoff(dtype) * mean_size)
+    each = np.where(errors == 0, 0.0, errors / floor)
+    each = np.where(np.isnan(each), np.inf, each)
     few = float(np.mean(each > 10 ** (-most / 2)))
     middle = each if each.size <= SAMPLED else each[:: -(-each.size // SAMPLED)]
     return Significant(

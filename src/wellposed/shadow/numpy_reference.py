@@ -80,14 +80,13 @@ class Reference:
 
         Raises NotImplementedError where it has no counterpart in this arithmetic.
         """
-        with np.errstate(all="ignore"):
-            if self.choice == "mpmath":
-                from wellposed.shadow.numpy_multiprecision import evaluate
+        if self.choice == "mpmath":
+            from wellposed.shadow.numpy_multiprecision import evaluate
 
-                return evaluate(function, args, kwargs)
-            from wellposed.shadow.numpy_extended import evaluate as evaluate_extended
+            return evaluate(function, args, kwargs)
+        from wellposed.shadow.numpy_extended import evaluate as evaluate_extended
 
-            return evaluate_extended(function, args, kwargs)
+        return evaluate_extended(function, args, kwargs)
 
 
 def extended_name() -> str:

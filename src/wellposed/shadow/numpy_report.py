@@ -17,6 +17,7 @@ SUSPECT_BITS = 5
 """Bits beyond unit roundoff from which an operation is looked at: Herbgrind's default (Sanchez-Stern et al., 2018)."""
 
 
+@np.errstate(all="ignore")
 def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]], result: Any = None) -> DigitsReport:
     """The report of everything that `engine` saw, for the declared `outputs` (name, array or number).
 

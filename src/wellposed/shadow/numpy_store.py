@@ -236,8 +236,7 @@ def _covers(view: View, size: int) -> bool:
 
 def _differs(seen: Array, value: Array) -> Array:
     """Where two arrays of one dtype differ; NaN is NaN."""
-    with np.errstate(all="ignore"):
-        unequal = np.asarray(seen != value)
-        if not unequal.any():
-            return unequal
-        return np.asarray((seen != value) & ((seen == seen) | (value == value)))
+    unequal = np.asarray(seen != value)
+    if not unequal.any():
+        return unequal
+    return np.asarray((seen != value) & ((seen == seen) | (value == value)))

@@ -111,8 +111,7 @@ class Tape:
             for write, output in zip(step.writes, outputs, strict=True):
                 added = write.rounding if how == "rounding" else write.error
                 if injects and added is not None:
-                    with np.errstate(all="ignore"):
-                        output = np.asarray((output if how == "rounding" else write.shadow) + added)
+                    output = np.asarray((output if how == "rounding" else write.shadow) + added)
                 if write.number in changed or not _same(output, write.shadow):
                     self._lay(changed, write, output)
         return changed
