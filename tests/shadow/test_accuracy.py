@@ -125,3 +125,20 @@ def _variance_of_x() -> list[Any]:
     x = [exact.number(a) for a in X]
     mean = sum(x) / 3
     return [sum((a - mean) ** 2 for a in x) / 3]
+
+
+# --- the parts of the error add up to the error ---
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("expression", EXPRESSIONS, ids=str)
+def test_the_operations_explain_the_error_of_fpbench(expression: Expression, dtype: str) -> None:
+    inputs = sampled(expression.name, expression.ranges, dtype)
+    report = digits_of_numpy(lambda *arrays: expression.function(np, *arrays), inputs)
+    (output,) = report.outputs
+    assert output.attribution is not None
+    if output.attribution.true_error != 0:
+        assert abs(output.attribution.residual) < 0.01
+        assert sum(operator.share for operator in report.operators) == pytest.approx(1, abs=0.1), (
+            "but for the negligible"
+        )

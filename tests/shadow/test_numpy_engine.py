@@ -241,6 +241,19 @@ def test_arrays_taken_out_are_told_and_their_results_are_not_called_exact() -> N
     assert any("left it" in reason for name, reason, _ in report.skipped if name == "result")
 
 
+def test_numbers_that_python_computes_with_are_told() -> None:
+    def f(x: Any) -> Any:
+        total = float(np.sum(x / 3))
+        return x / math.sqrt(total)
+
+    def near_miss(x: Any) -> Any:
+        return x / float(np.sum(x / 3))
+
+    x = np.arange(1, 4, dtype=np.float32)
+    assert [name for name, _, _ in measured(f, x).skipped] == ["float"]
+    assert measured(near_miss, x).skipped == ()
+
+
 def test_operations_without_a_counterpart_are_told() -> None:
     matrix = np.array([[2.0, 1.0], [1.0, 3.0]])
     report = measured(lambda a: np.linalg.eigh(a / 3)[0] * 2, matrix)

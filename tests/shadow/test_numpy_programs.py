@@ -58,11 +58,11 @@ def _assign_mask(left: Any, right: Any) -> None:
 
 
 def _accumulate(left: Any, right: Any) -> None:
-    np.add.at(left, np.array([0, 1, 0]), right[:3])
+    np.add.at(left, np.array([0, -1, 0])[: len(right)], right[:3])
 
 
 def _assign_row(left: Any, right: Any) -> None:
-    left[1] = right[0] / 3
+    left[-1] = right[0] / 3
 
 
 def _assign_number(left: Any, right: Any) -> None:
@@ -70,7 +70,7 @@ def _assign_number(left: Any, right: Any) -> None:
 
 
 def _assign_picked(left: Any, right: Any) -> None:
-    left[[0, 2]] = right[[2, 1]]
+    left[[0, -1]] = right[[-1, len(right) // 2]]
 
 
 INSTRUCTIONS: dict[str, Instruction] = {

@@ -79,6 +79,7 @@ class Followed:
     def __float__(self) -> float:
         plain = float(self._value)
         self._engine.after(self._engine.before(self._value.item, ()), plain)
+        self._engine.taken_out[id(plain)] = plain
         return plain
 
     def __complex__(self) -> complex:
@@ -88,7 +89,9 @@ class Followed:
         return bool(self._value)
 
     def __int__(self) -> int:
-        return int(self._value)
+        whole = int(self._value)
+        self._engine.after(self._engine.before(np.trunc, (self._value,)), whole)
+        return whole
 
     def __len__(self) -> int:
         return len(self._value)

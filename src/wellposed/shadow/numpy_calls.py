@@ -140,6 +140,7 @@ def _enter(engine: Engine, call: Call, value: Any, narrow: bool) -> Found | None
     elif not isinstance(value, np.ndarray) and not engine.store.known(value):
         shadow = lifted = reference.lift(as_array(value))
     else:
+        engine.taken_out.pop(id(value), None)
         found = engine.store.find(value)
         shadow, entry = found.shadow, found.entry
         call.worst_uncertainty = max(call.worst_uncertainty, entry.uncertainty)

@@ -47,6 +47,8 @@ class Engine:
     tape: Tape = field(default_factory=Tape)
     table: Table = field(init=False)
     dtypes: set[str] = field(default_factory=set)
+    taken_out: dict[int, Any] = field(default_factory=dict)
+    """Numbers that left what is followed, by id, until they come back: what else becomes of them nobody sees."""
     executed: int = 0
 
     def __post_init__(self) -> None:

@@ -31,12 +31,15 @@ def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]], result: Any = 
         if not engine.store.known(value):
             engine.table.skip(name, "it was not computed from what was followed, or left it on the way")
             continue
+        engine.taken_out.pop(id(value), None)
         found, error, digits = engine.digits_of(value)
         if found.relifted:
             engine.table.skip(name, "some of its elements were written where nobody followed")
         dtype = name_of(value)
         declared.append(Declared(found.entry.number, found.view, found.shadow, error, unit_roundoff(dtype)))
         named.append((name, value, dtype, found, error, digits))
+    for _ in range(len(engine.taken_out)):
+        engine.table.skip("float", "taken out as a number of Python's; what is done with it is not followed")
     rows = list(engine.table.rows.values())
     suspects = {
         row.group for row in rows if max(row.formula, row.propagated) > 2**SUSPECT_BITS * unit_roundoff(row.dtype)
