@@ -1,10 +1,10 @@
 """Numbers of twice the precision of float64: the unevaluated sum of two float64 tensors, and arithmetic on them.
 
-With u = 2^-53, a normalised pair has |low| ≤ u·|high|, so `high` is the float64 nearest to it. The algorithms and their
-bounds are those of Joldes, Muller, Popescu, "Tight and rigorous error bounds for basic building blocks of double-word
-arithmetic", ACM TOMS 44(2), 2017, in the form without fused multiply-add, on the error-free transforms of Dekker (1971)
-and Knuth (TAOCP 2, 4.2.2). They hold where nothing falls below 2^-1022 on the way: a product keeps all of its digits down
-to 2^-969, under which its error is absolute, 2^-1074.
+With u = 2^-53, a normalised pair has |low| ≤ u·|high|, so `high` is the float64 nearest to it. The algorithms and
+their bounds are those of Joldes, Muller, Popescu, "Tight and rigorous error bounds for basic building blocks of
+double-word arithmetic", ACM TOMS 44(2), 2017, in the form without fused multiply-add, on the error-free transforms of
+Dekker (1971) and Knuth (TAOCP 2, 4.2.2). They hold where nothing falls below 2^-1022 on the way: a product keeps all of
+its digits down to 2^-969, under which its error is absolute, 2^-1074.
 
 PyTorch has no fused multiply-add, and `addcmul` gives no promise of one; products are split by Veltkamp's halves.
 """
@@ -156,7 +156,7 @@ def square(x: Pair) -> Pair:
 def divide(x: Pair, y: Pair) -> Pair:
     """Relative error ≤ 15u² + 56u³ (DWDivDW2), and 2^-1074 / |x| more where x is that small."""
     quotient = x.high / y.high
-    product, error = two_product(*torch.broadcast_tensors(y.high, quotient))
+    product, error = two_product(y.high, quotient)
     taken = settle(product, error + y.low * quotient)
     rest = (x.high - taken.high) + (x.low - taken.low)
     return settle(quotient, rest / y.high)
@@ -225,6 +225,11 @@ def less(x: Pair, y: Pair) -> Tensor:
 
 def equal(x: Pair, y: Pair) -> Tensor:
     return (x.high == y.high) & (x.low == y.low)
+
+
+def common_shape(*shapes: torch.Size) -> torch.Size:
+    shape: torch.Size = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
+    return shape
 
 
 def zeros(like: Tensor, shape: Any = None) -> Pair:

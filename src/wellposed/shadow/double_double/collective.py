@@ -12,18 +12,18 @@ from wellposed.shadow.double_double import exponentials, reductions
 from wellposed.shadow.double_double.arithmetic import Pair, add, equal, multiply, square, square_root
 from wellposed.shadow.double_double.products import accumulated
 from wellposed.shadow.double_double.reductions import Dimensions, both
-from wellposed.shadow.double_double.registry import form, pairs
+from wellposed.shadow.double_double.registry import Operand, form, pairs
 
 Values = tuple[Pair, Tensor]
 
 
 @form("sum")
-def total(x: Any, dim: Dimensions = None, keepdim: bool = False, *, dtype: Any = None) -> Pair:
+def total(x: Operand, dim: Dimensions = None, keepdim: bool = False, *, dtype: Any = None) -> Pair:
     return reductions.total(pairs(x)[0], dim, keepdim)
 
 
 @form("mean")
-def mean(x: Any, dim: Dimensions = None, keepdim: bool = False, *, dtype: Any = None) -> Pair:
+def mean(x: Operand, dim: Dimensions = None, keepdim: bool = False, *, dtype: Any = None) -> Pair:
     return reductions.mean(pairs(x)[0], dim, keepdim)
 
 
@@ -33,17 +33,17 @@ def total_of_numbers(x: Pair, dim: Dimensions = None, keepdim: bool = False, *, 
 
 
 @form("prod")
-def product(x: Any, dim: Dimensions = None, keepdim: bool = False, *, dtype: Any = None) -> Pair:
+def product(x: Operand, dim: Dimensions = None, keepdim: bool = False, *, dtype: Any = None) -> Pair:
     return reductions.product(pairs(x)[0], dim, keepdim)
 
 
 @form("cumsum")
-def partial_sums(x: Any, dim: int, *, dtype: Any = None) -> Pair:
+def partial_sums(x: Operand, dim: int, *, dtype: Any = None) -> Pair:
     return reductions.cumulated(pairs(x)[0], dim, add)
 
 
 @form("cumprod")
-def partial_products(x: Any, dim: int, *, dtype: Any = None) -> Pair:
+def partial_products(x: Operand, dim: int, *, dtype: Any = None) -> Pair:
     return reductions.cumulated(pairs(x)[0], dim, multiply)
 
 
@@ -88,6 +88,12 @@ def deviation_and_mean(
 @form("linalg_vector_norm", "norm")
 def norm(x: Pair, order: Any = 2, dim: Dimensions = None, keepdim: bool = False, *, dtype: Any = None) -> Pair:
     return reductions.norm(x, 2 if order is None else float(order), dim, keepdim)
+
+
+@form("_cdist_forward")
+def distances(x: Operand, y: Operand, order: float, mode: int | None = None) -> Pair:
+    x, y = pairs(x, y)
+    return reductions.norm(both(torch.unsqueeze, x, -2) - both(torch.unsqueeze, y, -3), order, -1)
 
 
 @form("amax")
@@ -145,8 +151,23 @@ def several_largest(x: Pair, k: int, dim: int = -1, largest: bool = True, sorted
     return both(torch.narrow, values, dim, 0, k), index.narrow(dim, 0, k)
 
 
+@form("median")
+def middle(x: Pair, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The lower of the two in the middle, as PyTorch's; NaN, which sorts last, where there is one."""
+    if dim is None:
+        return middle(both(torch.flatten, x), 0)[0]
+    if not x.high.dim():
+        return x, torch.zeros_like(x.high, dtype=torch.int64)
+    index = reductions.order(x, dim, False).narrow(dim, (x.shape[dim] - 1) // 2, 1)
+    missing = torch.isnan(x.high)
+    first = missing.to(torch.uint8).argmax(dim, True)
+    index = torch.where(missing.any(dim, True), first, index)
+    values = both(torch.gather, x, dim, index)
+    return (values, index) if keepdim else (both(torch.squeeze, values, dim), index.squeeze(dim))
+
+
 @form("equal")
-def all_equal(x: Any, y: Any) -> bool:
+def all_equal(x: Operand, y: Operand) -> bool:
     x, y = pairs(x, y)
     return x.shape == y.shape and bool(equal(x, y).all())
 
@@ -167,13 +188,13 @@ def log_of_sum(x: Pair, dim: Dimensions, keepdim: bool = False) -> Pair:
 
 
 @form("_softmax_backward_data")
-def slope_of_softmax(gradient: Any, y: Any, dim: int, _: Any = None) -> Pair:
+def slope_of_softmax(gradient: Operand, y: Operand, dim: int, _: Any = None) -> Pair:
     gradient, y = pairs(gradient, y)
     return y * (gradient - reductions.total(gradient * y, dim, True))
 
 
 @form("_log_softmax_backward_data")
-def slope_of_log_softmax(gradient: Any, y: Any, dim: int, _: Any = None) -> Pair:
+def slope_of_log_softmax(gradient: Operand, y: Operand, dim: int, _: Any = None) -> Pair:
     gradient, y = pairs(gradient, y)
     return gradient - exponentials.exp(y) * reductions.total(gradient, dim, True)
 
@@ -193,7 +214,7 @@ def layer_norm(
 
 
 @form("scatter_add")
-def scattered(x: Any, dim: int, index: Tensor, source: Any) -> Pair:
+def scattered(x: Operand, dim: int, index: Tensor, source: Operand) -> Pair:
     x, source = pairs(x, source)
 
     def operation(part: Tensor) -> Tensor:
@@ -203,7 +224,7 @@ def scattered(x: Any, dim: int, index: Tensor, source: Any) -> Pair:
 
 
 @form("index_add")
-def added_at(x: Any, dim: int, index: Tensor, source: Any, *, alpha: float = 1) -> Pair:
+def added_at(x: Operand, dim: int, index: Tensor, source: Operand, *, alpha: float = 1) -> Pair:
     x, source = pairs(x, source)
 
     def operation(part: Tensor) -> Tensor:
@@ -213,7 +234,9 @@ def added_at(x: Any, dim: int, index: Tensor, source: Any, *, alpha: float = 1) 
 
 
 @form("index_put", "_index_put_impl", "_unsafe_index_put")
-def put_at(x: Any, index: Sequence[Tensor | None], values: Any, accumulate: bool = False, unsafe: bool = False) -> Pair:
+def put_at(
+    x: Operand, index: Sequence[Tensor | None], values: Operand, accumulate: bool = False, unsafe: bool = False
+) -> Pair:
     x, values = pairs(x, values)
     if not accumulate:
         return Pair(
@@ -223,7 +246,8 @@ def put_at(x: Any, index: Sequence[Tensor | None], values: Any, accumulate: bool
     spread = both(torch.broadcast_to, values, where_to.shape)
 
     def operation(part: Tensor) -> Tensor:
-        return torch.ops.aten.index_put(torch.zeros_like(x.high), index, part, True)
+        result: Tensor = torch.ops.aten.index_put(torch.zeros_like(x.high), index, part, True)
+        return result
 
     return x + accumulated(operation, spread, where_to.numel())
 
@@ -236,6 +260,7 @@ def gradient_of_embedding(
         raise NotImplementedError("an embedding whose gradient is scaled by frequency")
 
     def operation(part: Tensor) -> Tensor:
-        return torch.ops.aten.embedding_dense_backward(part, index, rows, padding, False)
+        result: Tensor = torch.ops.aten.embedding_dense_backward(part, index, rows, padding, False)
+        return result
 
     return accumulated(operation, gradient, index.numel())

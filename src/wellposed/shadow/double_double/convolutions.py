@@ -40,9 +40,10 @@ def convolution(
     dims = x.high.dim() - 2
     stride, padding, dilation = (_of_length(each, dims) for each in (stride, padding, dilation))
     if transposed:
-        x, weight, padding = _as_plain(x, weight, stride, padding, dilation, _of_length(output_padding, dims), groups)
-        stride = [1] * dims
-        result = _plain(x, weight, stride, [(low, high) for low, high in padding], dilation, groups)
+        image, kernel, around = _as_plain(
+            x, weight, stride, padding, dilation, _of_length(output_padding, dims), groups
+        )
+        result = _plain(image, kernel, [1] * dims, around, dilation, groups)
     else:
         result = _plain(x, weight, stride, [(each, each) for each in padding], dilation, groups)
     if bias is None:
@@ -117,7 +118,8 @@ def _as_plain(
     def spread(image: Tensor) -> Tensor:
         sizes = [(size - 1) * step + 1 for size, step in zip(image.shape[2:], stride, strict=True)]
         wide = image.new_zeros((*image.shape[:2], *sizes))
-        wide[(..., *(slice(None, None, step) for step in stride))] = image
+        places = (slice(None), slice(None), *(slice(None, None, step) for step in stride))
+        wide[places] = image
         return wide
 
     def turned(kernel: Tensor) -> Tensor:
@@ -181,11 +183,11 @@ def _gradient_of_weight(
 ) -> Pair:
     around = [(each, each) for each in padding]
     columns, sizes = _unfolded(image, weight.shape[2:], stride, around, dilation, groups)
-    used = tuple(slice(0, size) for size in sizes)
+    used = (slice(None), slice(None), *(slice(0, size) for size in sizes))
     batch, outputs = gradient.shape[:2]
 
     def rows(part: Tensor) -> Tensor:
-        part = part[(..., *used)].reshape(batch, groups, outputs // groups, -1)
+        part = part[used].reshape(batch, groups, outputs // groups, -1)
         return part.permute(1, 2, 0, 3).reshape(groups, outputs // groups, -1)
 
     def stacked(part: Tensor) -> Tensor:

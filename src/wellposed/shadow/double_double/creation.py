@@ -9,20 +9,23 @@ import torch
 from torch import Tensor
 
 from wellposed.shadow.double_double.arithmetic import Pair, zeros
-from wellposed.shadow.double_double.elementwise import truncated
+from wellposed.shadow.double_double.comparisons import truncated
 from wellposed.shadow.double_double.reductions import both
 from wellposed.shadow.double_double.registry import form, pairs
 
-CONSTANTS = frozenset("full ones zeros scalar_tensor eye arange linspace new_full".split())
+CONSTANTS = frozenset(["full", "ones", "zeros", "scalar_tensor", "eye", "arange", "linspace", "new_full"])
 """Operators without a tensor argument whose values float64 can hold."""
 
 
 @form("_to_copy", "to", "type_as", "convert_element_type")
-def cast(x: Any, dtype: Any = None, **_: Any) -> Any:
-    """To an integer dtype by truncation, to bool by comparison with 0."""
+def cast(x: Any, *args: Any, **kwargs: Any) -> Any:
+    """To an integer dtype by truncation, to bool by comparison with 0; the dtype may be that of another tensor."""
     x = pairs(x)[0]
-    if isinstance(dtype, Pair | Tensor):
-        dtype = torch.float64 if isinstance(dtype, Pair) else dtype.dtype
+    given = [*args, *kwargs.values()]
+    dtype = next((each for each in given if isinstance(each, torch.dtype)), None)
+    other = next((each for each in given if isinstance(each, Tensor)), None)
+    if dtype is None and other is not None:
+        dtype = other.dtype
     if dtype is None or dtype.is_floating_point:
         return both(torch.clone, x)
     if dtype.is_complex:

@@ -22,24 +22,26 @@ class _Carried(Tensor):
 
     @staticmethod
     def __new__(cls, pair: Pair) -> _Carried:
-        made: _Carried = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+        made: _Carried = torch.Tensor._make_wrapper_subclass(
             cls, pair.high.shape, strides=pair.high.stride(), dtype=torch.float64, device=pair.high.device
         )
         made.pair = pair
         return made
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         raise NotImplementedError(f"{func} outside of a decomposition")
 
 
-class _Carrying(TorchDispatchMode):
+class _Carrying(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Applies operators on carried shadows in double-double, in-place ones through the halves' own memory."""
 
     def __init__(self, apply: Apply) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._apply = apply
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -80,7 +82,7 @@ def _carried(value: Any) -> Any:
 
 
 def decomposed(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], apply: Apply) -> Any:
-    """`operator` on pairs by its decomposition. Raises NotImplementedError where it has none, or needs what has none."""
+    """`operator` on pairs by its decomposition. Raises NotImplementedError where it has none or needs what has none."""
     from torch._decomp import decomposition_table
 
     body = decomposition_table.get(operator)

@@ -1,9 +1,8 @@
 """The error function, its complement, and the normal distribution, in double-double.
 
 Taylor series of at most 24 terms about the nearest multiple of 1/64, whose coefficients are Hermite polynomials:
-erf(a + h) = erf(a) + 2/√π · e^(−a²) · Σ (−1)^n H_n(a) h^(n+1) / (n+1)!  (Abramowitz and Stegun, 7.1.19). Relative errors
-≤ 2^-98, for erfc on the positive side 2^-98 too, as long as the result is above 2^-969; for Φ(x) far on the negative
-side 2^-103 · x², for x/√2 is rounded.
+erf(a + h) = erf(a) + 2/√π · e^(−a²) · Σ (−1)^n H_n(a) h^(n+1) / (n+1)!  (Abramowitz and Stegun, 7.1.19). Relative
+errors ≤ 2^-98 as long as the result is above 2^-969; of Φ(x) far on the negative side 2^-102 · x², for x/√2 is rounded.
 """
 
 from __future__ import annotations

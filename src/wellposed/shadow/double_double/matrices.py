@@ -11,41 +11,41 @@ from wellposed.shadow.double_double import exponentials, systems
 from wellposed.shadow.double_double.arithmetic import Pair, ieee_nonfinite
 from wellposed.shadow.double_double.products import matmul
 from wellposed.shadow.double_double.reductions import both, total
-from wellposed.shadow.double_double.registry import form, pairs
+from wellposed.shadow.double_double.registry import Operand, form, pairs
 
 
 @form("mm", "bmm", "mv", "dot", "vdot", "inner", "matmul")
-def product(a: Any, b: Any) -> Pair:
+def product(a: Operand, b: Operand) -> Pair:
     return matmul(*pairs(a, b))
 
 
 @form("linear")
-def linear(x: Any, weight: Any, bias: Any = None) -> Pair:
+def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Pair:
     x, weight = pairs(x, weight)
     result = matmul(x, both(torch.transpose, weight, 0, 1) if weight.high.dim() == 2 else weight)
     return result if bias is None else result + pairs(bias)[0]
 
 
 @form("outer", "ger")
-def outer(a: Any, b: Any) -> Pair:
+def outer(a: Operand, b: Operand) -> Pair:
     a, b = pairs(a, b)
     return both(torch.unsqueeze, a, 1) * b
 
 
 @form("addmm", "addmv", "baddbmm")
-def added_product(x: Any, a: Any, b: Any, *, beta: Any = 1, alpha: Any = 1) -> Pair:
+def added_product(x: Operand, a: Operand, b: Operand, *, beta: Any = 1, alpha: Any = 1) -> Pair:
     x, a, b = pairs(x, a, b)
     return _combined(x, matmul(a, b), beta, alpha)
 
 
 @form("addbmm")
-def added_products(x: Any, a: Any, b: Any, *, beta: Any = 1, alpha: Any = 1) -> Pair:
+def added_products(x: Operand, a: Operand, b: Operand, *, beta: Any = 1, alpha: Any = 1) -> Pair:
     x, a, b = pairs(x, a, b)
     return _combined(x, total(matmul(a, b), 0), beta, alpha)
 
 
 @form("addr")
-def added_outer(x: Any, a: Any, b: Any, *, beta: Any = 1, alpha: Any = 1) -> Pair:
+def added_outer(x: Operand, a: Operand, b: Operand, *, beta: Any = 1, alpha: Any = 1) -> Pair:
     return _combined(pairs(x)[0], outer(a, b), beta, alpha)
 
 
@@ -70,7 +70,9 @@ def plain_inverse(a: Pair) -> Pair:
 
 
 @form("_linalg_solve_ex")
-def solution(a: Any, b: Any, *, left: bool = True, check_errors: bool = False) -> tuple[Pair, Pair, Tensor, Tensor]:
+def solution(
+    a: Operand, b: Operand, *, left: bool = True, check_errors: bool = False
+) -> tuple[Pair, Pair, Tensor, Tensor]:
     a, b = pairs(a, b)
     vector = b.high.dim() == 1 or (b.high.dim() == a.high.dim() - 1 and b.shape == a.shape[:-1])
     columns = both(torch.unsqueeze, b, -1) if vector else b
@@ -85,7 +87,7 @@ def solution(a: Any, b: Any, *, left: bool = True, check_errors: bool = False) -
 
 
 @form("linalg_solve")
-def plain_solution(a: Any, b: Any, *, left: bool = True) -> Pair:
+def plain_solution(a: Operand, b: Operand, *, left: bool = True) -> Pair:
     return solution(a, b, left=left)[0]
 
 
@@ -125,9 +127,7 @@ def factors(a: Pair, *, pivot: bool = True, check_errors: bool = False) -> tuple
 
 
 @form("linalg_lu_solve")
-def solution_by_factors(lu: Any, pivots: Tensor, b: Any, *, left: bool = True, adjoint: bool = False) -> Pair:
-    if not left or adjoint:
-        raise NotImplementedError("a transposed system by its factors")
+def solution_by_factors(lu: Operand, pivots: Tensor, b: Operand, *, left: bool = True, adjoint: bool = False) -> Pair:
     lu, b = pairs(lu, b)
     rows = torch.arange(lu.shape[-1], device=lu.high.device).expand(lu.shape[:-1]).clone()
     for step in range(lu.shape[-1]):
@@ -135,11 +135,15 @@ def solution_by_factors(lu: Any, pivots: Tensor, b: Any, *, left: bool = True, a
         there = rows.gather(-1, chosen)
         rows.scatter_(-1, chosen, rows[..., step : step + 1].clone())
         rows[..., step : step + 1] = there
-    return systems.solved(systems.Factors(lu, rows, pivots), b)
+    made = systems.Factors(lu, rows, pivots)
+    if left:
+        return systems.solved_transposed(made, b) if adjoint else systems.solved(made, b)
+    turned = _transposed(b)
+    return _transposed(systems.solved(made, turned) if adjoint else systems.solved_transposed(made, turned))
 
 
 @form("linalg_solve_triangular")
-def triangular_solution(a: Any, b: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Pair:
+def triangular_solution(a: Operand, b: Operand, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Pair:
     a, b = pairs(a, b)
     if left:
         return systems.triangular(a, b, upper=upper, unit=unitriangular)
@@ -155,3 +159,11 @@ def root(a: Pair, *, upper: bool = False, check_errors: bool = False) -> tuple[P
 @form("linalg_cholesky", "cholesky")
 def plain_root(a: Pair, upper: bool = False) -> Pair:
     return systems.cholesky(a, upper)[0]
+
+
+@form("cholesky_solve")
+def solution_by_root(b: Operand, root_of_a: Operand, upper: bool = False) -> Pair:
+    b, lower = pairs(b, root_of_a)
+    if upper:
+        lower = _transposed(lower)
+    return systems.triangular(_transposed(lower), systems.triangular(lower, b, upper=False), upper=True)

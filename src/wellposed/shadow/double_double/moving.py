@@ -9,26 +9,31 @@ from torch import Tensor
 
 from wellposed.shadow.double_double.arithmetic import Pair, exactly
 
-MOVES = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+MOVES = _words(
     """
-    view _unsafe_view reshape _reshape_alias _reshape_copy view_copy permute transpose t numpy_T mT movedim moveaxis
-    swapaxes expand expand_as slice select squeeze unsqueeze flatten unflatten ravel alias detach clone contiguous lift
-    lift_fresh lift_fresh_copy detach_copy alias_copy permute_copy transpose_copy t_copy expand_copy slice_copy
-    select_copy squeeze_copy unsqueeze_copy unbind split split_with_sizes chunk tensor_split narrow narrow_copy
-    as_strided as_strided_copy diagonal diagonal_copy diag diag_embed tril triu unfold unfold_copy flip roll rot90
-    repeat repeat_interleave tile cat concat concatenate stack hstack vstack index _unsafe_index index_select gather take
-    take_along_dim masked_select masked_fill masked_scatter index_fill index_copy scatter select_scatter slice_scatter
-    diagonal_scatter as_strided_scatter constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d
-    replication_pad1d replication_pad2d replication_pad3d im2col pixel_shuffle pixel_unshuffle channel_shuffle embedding
-    upsample_nearest1d upsample_nearest2d upsample_nearest3d select_backward slice_backward diagonal_backward
-    atleast_1d atleast_2d atleast_3d new_zeros zeros_like new_ones ones_like new_full full_like fill block_diag
-    trace_backward copy view_as reshape_as resolve_neg resolve_conj _neg_view conj_physical conj _conj
-    """.split()  # noqa: SIM905  (a list of words is read more easily)
+    _neg_view _reshape_alias _reshape_copy _unsafe_index _unsafe_view alias alias_copy as_strided as_strided_copy
+    as_strided_scatter atleast_1d atleast_2d atleast_3d block_diag cat channel_shuffle chunk clone concat
+    concatenate conj_physical constant_pad_nd contiguous detach detach_copy diag diag_embed diagonal
+    diagonal_backward diagonal_copy diagonal_scatter embedding expand expand_as expand_copy fill flatten flip
+    full_like gather hstack im2col index index_copy index_fill index_select lift lift_fresh lift_fresh_copy mT
+    masked_fill masked_scatter masked_select moveaxis movedim narrow narrow_copy new_full new_ones numpy_T ones_like
+    permute permute_copy pixel_shuffle pixel_unshuffle ravel reflection_pad1d reflection_pad2d reflection_pad3d
+    repeat repeat_interleave replication_pad1d replication_pad2d replication_pad3d reshape reshape_as resolve_conj
+    resolve_neg roll rot90 scatter select select_backward select_copy select_scatter slice slice_backward slice_copy
+    slice_scatter split split_with_sizes squeeze squeeze_copy stack swapaxes t t_copy take take_along_dim
+    tensor_split tile trace_backward transpose transpose_copy tril triu unbind unflatten unfold unfold_copy
+    unsqueeze unsqueeze_copy upsample_nearest1d upsample_nearest2d upsample_nearest3d view view_as view_copy vstack
+    """
 )
-QUESTIONS = frozenset("isnan isinf isfinite isposinf isneginf isreal signbit nonzero numel size stride dim".split())
+QUESTIONS = _words("isnan isinf isfinite isposinf isneginf isreal signbit")
 """Answered by the leading half alone."""
-TRUTHS = frozenset(
-    "any all logical_not logical_and logical_or logical_xor count_nonzero is_nonzero _local_scalar_dense item".split()
+TRUTHS = _words(
+    "any all nonzero logical_not logical_and logical_or logical_xor count_nonzero is_nonzero _local_scalar_dense item"
 )
 """Asked of the leading half too: a pair is 0 only where that is."""
 _METADATA = {"dtype", "layout", "pin_memory", "memory_format"}

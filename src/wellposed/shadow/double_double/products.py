@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from wellposed.shadow.double_double.arithmetic import Pair, add_float, ldexp, settle, zeros
+from wellposed.shadow.double_double.arithmetic import Pair, add_float, common_shape, ldexp, settle, zeros
 from wellposed.shadow.double_double.reductions import both
 
 _BITS_OF_FLOAT64 = 53
@@ -34,7 +34,8 @@ def matmul(a: Pair, b: Pair) -> Pair:
 def _matrices(a: Pair, b: Pair) -> Pair:
     terms = a.shape[-1]
     if not terms or not a.high.numel() or not b.high.numel():
-        return zeros(a.high, (a.high[..., :1, :1] * b.high[..., :1, :1]).shape[:-2] + (a.shape[-2], b.shape[-1]))
+        batch = common_shape(a.shape[:-2], b.shape[:-2])
+        return zeros(a.high, (*batch, a.shape[-2], b.shape[-1]))
     guard = math.ceil(math.log2(terms)) if terms > 1 else 0
     bits = (_BITS_OF_FLOAT64 - guard) // 2
     count = math.ceil((_BITS_WANTED + guard) / bits)

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from wellposed.shadow.double_double import (  # noqa: F401  (each registers its forms)
+    activations,
+    attention,
     collective,
+    comparisons,
     convolutions,
     creation,
     elementwise,
@@ -50,7 +53,7 @@ class DoubleDouble:
         schema = getattr(operator, "_schema", None)
         if schema is None:
             raise NotImplementedError(f"{operator} is not an operator of PyTorch")
-        if torch.Tag.nondeterministic_seeded in operator.tags:
+        if torch.Tag.nondeterministic_seeded in operator.tags and not _without_dropout(schema, args, kwargs):
             raise NotImplementedError(f"{operator} draws random numbers")
         if any(isinstance(each, Tensor) and each.is_complex() for each in leaves((args, kwargs))):
             raise NotImplementedError("complex numbers have no double-double form")
@@ -132,6 +135,15 @@ def _by_schema(schema: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tu
         else:
             break
     return tuple(given), kwargs
+
+
+def _without_dropout(schema: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether an operator that draws random numbers for its dropout alone has none of it."""
+    for place, each in enumerate(schema.arguments):
+        if each.name == "dropout_p":
+            given = args[place] if place < len(args) else kwargs.get("dropout_p", each.default_value)
+            return bool(given == 0)
+    return False
 
 
 def _functional(operator: Any, name: str) -> Any:

@@ -12,6 +12,9 @@ from wellposed.shadow.double_double.arithmetic import Pair, exactly
 
 Form = TypeVar("Form", bound=Callable[..., Any])
 
+Operand = Pair | Tensor | float
+"""An argument of an elementwise operator: a shadow, a tensor of integers, a number."""
+
 FORMS: dict[str, Callable[..., Any]] = {}
 """By the operator's name without overload. Takes the operator's arguments as its schema lists them."""
 
@@ -47,3 +50,12 @@ def _short(value: Any) -> bool:
 def like(x: Pair, value: float) -> Pair:
     """A pair of x's shape that holds one float64 everywhere."""
     return Pair(torch.full_like(x.high, value), torch.zeros_like(x.high))
+
+
+_torch_broadcast: Callable[..., Any] = torch.broadcast_tensors
+
+
+def broadcast(*values: Pair) -> list[Pair]:
+    highs = _torch_broadcast(*[each.high for each in values])
+    lows = _torch_broadcast(*[each.low for each in values])
+    return [Pair(high, low) for high, low in zip(highs, lows, strict=True)]

@@ -11,8 +11,9 @@ from wellposed.shadow.double_double.arithmetic import Pair
 def rounded(x: Pair, dtype: torch.dtype) -> Tensor:
     """The nearest tensor of a floating-point dtype, ties to even.
 
-    On the way to a narrow dtype each wider one is rounded to odd, which cannot change the last rounding (Boldo and
-    Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd", IEEE TC 57, 2008).
+    On the way to a narrow dtype each wider one is rounded to odd, which cannot change the last rounding (Boldo,
+    Melquiond, "Emulation of a FMA and correctly rounded sums: proved algorithms using rounding to odd", IEEE
+    Transactions on Computers 57(4), 2008).
     """
     if dtype == torch.float64:
         return x.high.clone()
@@ -27,7 +28,7 @@ def rounded(x: Pair, dtype: torch.dtype) -> Tensor:
 
 
 def _to_odd(nearest: Tensor, left: Tensor, bits: torch.dtype) -> Tensor:
-    """nearest + left, given that nearest is its rounding, in the same dtype with the last bit set where it isn't exact."""
+    """nearest + left in the dtype of nearest, which is its rounding: the last bit set where it isn't exact."""
     whole = nearest.view(bits)
     inexact = left != 0
     toward_zero = inexact & (torch.signbit(left) != torch.signbit(nearest)) & (nearest != 0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wellposed.shadow.double_double.arithmetic import Pair, exactly, square_root
+from wellposed.shadow.double_double.arithmetic import Pair, common_shape, exactly, square_root
 from wellposed.shadow.double_double.reductions import both, product
 
 _LARGEST = 512
@@ -76,10 +76,20 @@ def _exchanged(left: Pair, rows: Tensor, step: int, best: Tensor) -> tuple[Pair,
 def solved(factors: Factors, b: Pair) -> Pair:
     """X with A·X = B, B of shape (..., n, k)."""
     columns = b.shape[-1]
-    batch = torch.broadcast_shapes(factors.rows.shape[:-1], b.shape[:-2])
+    batch = common_shape(factors.rows.shape[:-1], b.shape[:-2])
     index = factors.rows.unsqueeze(-1).expand(*batch, -1, columns)
     b = both(torch.gather, both(torch.broadcast_to, b, (*batch, *b.shape[-2:])), -2, index)
     return triangular(factors.matrix, triangular(factors.matrix, b, upper=False, unit=True), upper=True)
+
+
+def solved_transposed(factors: Factors, b: Pair) -> Pair:
+    """X with Aᵀ·X = B, B of shape (..., n, k)."""
+    turned = both(torch.transpose, factors.matrix, -1, -2)
+    inner = triangular(turned, b, upper=False)
+    # Lᵀ has ones on its diagonal, which holds U's.
+    x = triangular(turned, inner, upper=True, unit=True)
+    index = factors.rows.argsort(-1).unsqueeze(-1).expand(*x.shape[:-2], -1, x.shape[-1])
+    return both(torch.gather, x, -2, index)
 
 
 def triangular(a: Pair, b: Pair, *, upper: bool, unit: bool = False) -> Pair:
@@ -87,7 +97,7 @@ def triangular(a: Pair, b: Pair, *, upper: bool, unit: bool = False) -> Pair:
     size = a.shape[-1]
     if size > _LARGEST:
         raise NotImplementedError(f"substitution in more than {_LARGEST} rows")
-    batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    batch = common_shape(a.shape[:-2], b.shape[:-2])
     left = both(torch.clone, both(torch.broadcast_to, b, (*batch, *b.shape[-2:])))
     for step in reversed(range(size)) if upper else range(size):
         row = both(_block, left, slice(step, step + 1), slice(None))

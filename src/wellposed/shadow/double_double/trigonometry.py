@@ -1,8 +1,8 @@
 """Sine, cosine, their inverses, in double-double.
 
 Arguments are reduced by multiples of π/256 held to 320 bits, so that relative errors stay ≤ 2^-98 also beside the zeros
-of the sine, for |x| < 2^50; larger ones have NotImplementedError. Inverses are one step of a formula that is exact up to
-the cube of float64's own error: atan2(y, x) = a + atan((y cos a − x sin a) / (x cos a + y sin a)).
+of the sine, for |x| < 2^50; larger ones have NotImplementedError. Inverses are one step of a formula that is exact up
+to the cube of float64's own error: atan2(y, x) = a + atan((y cos a − x sin a) / (x cos a + y sin a)).
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ def largest_of_windows(x: Pair, kernel: Sequence[int], *args: Any) -> tuple[Pair
 @form("max_pool2d_with_indices_backward")
 def gradient_of_largest(gradient: Pair, x: Pair, kernel: Sequence[int], *args: Any) -> Pair:
     def operation(part: Tensor) -> Tensor:
-        return torch.ops.aten.max_pool2d_with_indices_backward(part, x.high, kernel, *args)
+        result: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(part, x.high, kernel, *args)
+        return result
 
     return accumulated(operation, gradient, math.prod(kernel))
 
@@ -46,7 +47,8 @@ def mean_of_windows(
     size = _divisor(kernel, padding, ceiling, include_padding, divisor)
 
     def operation(part: Tensor) -> Tensor:
-        return torch.ops.aten.avg_pool2d(part, kernel, stride, padding, ceiling, include_padding, 1)
+        result: Tensor = torch.ops.aten.avg_pool2d(part, kernel, stride, padding, ceiling, include_padding, 1)
+        return result
 
     return accumulated(operation, x, math.prod(_pair(kernel))) / size
 
@@ -65,7 +67,10 @@ def gradient_of_mean(
     size = _divisor(kernel, padding, ceiling, include_padding, divisor)
 
     def operation(part: Tensor) -> Tensor:
-        return torch.ops.aten.avg_pool2d_backward(part, x.high, kernel, stride, padding, ceiling, include_padding, 1)
+        result: Tensor = torch.ops.aten.avg_pool2d_backward(
+            part, x.high, kernel, stride, padding, ceiling, include_padding, 1
+        )
+        return result
 
     return accumulated(operation, gradient, math.prod(_pair(kernel))) / size
 
@@ -82,3 +87,13 @@ def _divisor(
     if ceiling or (any(padding) and not include_padding):
         raise NotImplementedError("means over windows of different sizes")
     return math.prod(_pair(kernel))
+
+
+@form("_adaptive_avg_pool2d_backward")
+def gradient_of_adaptive_mean(gradient: Pair, x: Pair) -> Pair:
+    """Where every window is of one size, which is where they don't overlap."""
+    sizes = [of_x // of_result for of_x, of_result in zip(x.shape[-2:], gradient.shape[-2:], strict=True)]
+    if any(of_x % of_result for of_x, of_result in zip(x.shape[-2:], gradient.shape[-2:], strict=True)):
+        raise NotImplementedError("means over windows of different sizes")
+    spread = both(torch.repeat_interleave, both(torch.repeat_interleave, gradient, sizes[0], -2), sizes[1], -1)
+    return spread / math.prod(sizes)
