@@ -36,6 +36,19 @@ def gelu(x: Pair, *, approximate: str = "none") -> Pair:
     return ieee_nonfinite(result, torch.nn.functional.gelu(x.high, approximate=approximate))
 
 
+@form("gelu_backward")
+def slope_of_gelu(gradient: Operand, x: Operand, *, approximate: str = "none") -> Pair:
+    """Φ + x·φ, or the derivative of the form with tanh."""
+    gradient, x = pairs(gradient, x)
+    if approximate == "none":
+        density = exponentials.exp(square(x).scaled(-0.5)) / square_root(_pi(x) * 2)
+        return gradient * (error_function.normal_distribution(x) + x * density)
+    factor = square_root(2.0 / _pi(x)) * 2
+    share = exponentials.sigmoid((square(x) * x * 0.044715 + x) * factor)
+    inner = (square(x) * 0.044715 * 3 + 1.0) * factor
+    return gradient * (share + x * share * (1.0 - share) * inner)
+
+
 def _pi(x: Pair) -> Pair:
     return trigonometry.atan2(like(x, 0.0), like(x, -1.0))
 
@@ -47,7 +60,7 @@ def silu(x: Pair) -> Pair:
 
 @form("relu")
 def rectified(x: Pair) -> Pair:
-    return where(x.high <= 0, like(x, 0.0), x)
+    return where(x.high < 0, like(x, 0.0), x)
 
 
 @form("threshold_backward")

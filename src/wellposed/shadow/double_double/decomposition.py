@@ -81,6 +81,10 @@ def _carried(value: Any) -> Any:
     return _Carried(value) if isinstance(value, Pair) else value
 
 
+def _cloned(value: Any) -> Any:
+    return Pair(value.high.clone(), value.low.clone()) if isinstance(value, Pair) else value
+
+
 def decomposed(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], apply: Apply) -> Any:
     """`operator` on pairs by its decomposition. Raises NotImplementedError where it has none or needs what has none."""
     from torch._decomp import decomposition_table
@@ -90,6 +94,9 @@ def decomposed(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], app
         body = operator.decompose
     if body is None:
         raise NotImplementedError(f"{operator} has no double-double form")
+    if "batch_norm" in operator._schema.name:
+        # Its decomposition writes to the running statistics.
+        args, kwargs = replaced((args, kwargs), _cloned)
     carried_args, carried_kwargs = replaced((args, kwargs), _carried)
     with _Carrying(apply):
         result = body(*carried_args, **carried_kwargs)

@@ -111,14 +111,14 @@ class _undisturbed:
     """No gradients are recorded, and no function mode of the program sees what is done here."""
 
     def __enter__(self) -> None:
-        self._gradients = torch.no_grad()
         self._functions = torch._C.DisableTorchFunction()
-        self._gradients.__enter__()
+        self._gradients = torch.no_grad()
         self._functions.__enter__()
+        self._gradients.__enter__()
 
     def __exit__(self, *error: Any) -> None:
-        self._functions.__exit__(*error)
         self._gradients.__exit__(*error)
+        self._functions.__exit__(*error)
 
 
 def _by_schema(schema: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -116,7 +116,7 @@ def atan2(y: Pair, x: Pair) -> Pair:
     delta = delta - delta * square(delta) * constant(_INVERSE[3], angle)
     regular = add_float(delta, angle)
     small = _fractions_of_pi(angle)
-    return where(usable & torch.isfinite(delta.high), regular, small)
+    return where(usable & torch.isfinite(delta.high) & (regular.high != 0), regular, small)
 
 
 def _fractions_of_pi(angle: Tensor) -> Pair:
