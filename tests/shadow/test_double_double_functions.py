@@ -87,7 +87,7 @@ def result_of(operator: Any, *args: Any) -> Pair:
 
 
 @pytest.mark.parametrize(("name", "smallest", "largest"), CASES)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(data=st.data())
 def test_functions_of_one_argument(name: str, smallest: float, largest: float, data: st.DataObject) -> None:
     operator, function, _ = UNARY[name]

@@ -306,3 +306,45 @@ def test_modes_of_the_program_see_nothing() -> None:
         apply(aten.silu_backward.default, shadow, shadow)
     assert not seen
     assert exact(product) == [2.5]
+
+
+# --- large tensors, in blocks -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "transposed", "channels last", "broadcast", "expanded"])
+def test_large_tensors_are_what_their_parts_are(layout: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(6, 5, 30, 41, generator=generator, dtype=torch.float64) + 0.5
+    y = torch.rand(6, 5, 30, 41, generator=generator, dtype=torch.float64)
+    if layout == "transposed":
+        x, y = x.mT, y.mT
+    elif layout == "channels last":
+        x, y = (each.contiguous(memory_format=torch.channels_last) for each in (x, y))
+    elif layout == "broadcast":
+        x, y = x[:, :1], y[:1, :, :, :1]
+    elif layout == "expanded":
+        x = x[:, :, :1].expand(6, 5, 30, 41)
+    shadows = REFERENCE.lift(x), REFERENCE.lift(y)
+    for operator, *rest in (
+        (aten.div.Tensor, shadows[1]), (aten.exp.default,), (aten.atan2.default, shadows[1]),
+        (aten.gt.Tensor, shadows[1]), (aten.mul.Scalar, 0.1), (aten.gelu.default,),
+    ):  # fmt: skip
+        whole = apply(operator, shadows[0], *rest)
+        plain = operator(x, *(each.high if isinstance(each, Pair) else each for each in rest))
+        high = whole.high if isinstance(whole, Pair) else whole
+        assert high.shape == plain.shape
+        if layout in ("contiguous", "transposed", "channels last"):
+            assert high.stride() == plain.stride()
+        for wanted in ((0, 0, 0, 0), (5, 4, 29, 40), (3, 2, 7, 11)):
+            place = tuple(min(each, size - 1) for each, size in zip(wanted, plain.shape, strict=True))
+            part = [pair_at(each, place, plain.shape) for each in (shadows[0], *rest)]
+            alone = apply(operator, *part)
+            assert exact(alone) == exact(
+                Pair(whole.high[place], whole.low[place]) if isinstance(whole, Pair) else whole[place]
+            )
+
+
+def pair_at(value: Any, place: tuple[int, ...], shape: torch.Size) -> Any:
+    if not isinstance(value, Pair):
+        return value
+    return Pair(value.high.expand(shape)[place], value.low.expand(shape)[place])

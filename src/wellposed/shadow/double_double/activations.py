@@ -6,10 +6,10 @@ import torch
 
 from wellposed.shadow.double_double import error_function, exponentials, trigonometry
 from wellposed.shadow.double_double.arithmetic import Pair, ieee_nonfinite, less, square, square_root, where
-from wellposed.shadow.double_double.registry import Operand, broadcast, form, like, pairs
+from wellposed.shadow.double_double.registry import Operand, broadcast, elementwise, like, pairs
 
 
-@form("softplus")
+@elementwise("softplus")
 def softplus(x: Pair, beta: float = 1, threshold: float = 20) -> Pair:
     """As PyTorch defines it: x itself where beta·x is above the threshold."""
     scaled = x * beta
@@ -18,7 +18,7 @@ def softplus(x: Pair, beta: float = 1, threshold: float = 20) -> Pair:
     return where(scaled.high > threshold, x, ieee_nonfinite(smooth, x.high.clamp(min=0)))
 
 
-@form("log_sigmoid_forward")
+@elementwise("log_sigmoid_forward")
 def log_of_sigmoid(x: Pair) -> tuple[Pair, Pair]:
     """The result, and what PyTorch keeps on a CPU: e^−|x|."""
     kept = exponentials.exp(-abs(x))
@@ -26,7 +26,7 @@ def log_of_sigmoid(x: Pair) -> tuple[Pair, Pair]:
     return ieee_nonfinite(result, x.high.clamp(max=0)), kept
 
 
-@form("gelu")
+@elementwise("gelu")
 def gelu(x: Pair, *, approximate: str = "none") -> Pair:
     if approximate == "none":
         result = x * error_function.normal_distribution(x)
@@ -36,7 +36,7 @@ def gelu(x: Pair, *, approximate: str = "none") -> Pair:
     return ieee_nonfinite(result, torch.nn.functional.gelu(x.high, approximate=approximate))
 
 
-@form("gelu_backward")
+@elementwise("gelu_backward")
 def slope_of_gelu(gradient: Operand, x: Operand, *, approximate: str = "none") -> Pair:
     """Φ + x·φ, or the derivative of the form with tanh."""
     gradient, x = pairs(gradient, x)
@@ -53,29 +53,29 @@ def _pi(x: Pair) -> Pair:
     return trigonometry.atan2(like(x, 0.0), like(x, -1.0))
 
 
-@form("silu")
+@elementwise("silu")
 def silu(x: Pair) -> Pair:
     return ieee_nonfinite(x * exponentials.sigmoid(x), torch.nn.functional.silu(x.high))
 
 
-@form("relu")
+@elementwise("relu")
 def rectified(x: Pair) -> Pair:
     return where(x.high < 0, like(x, 0.0), x)
 
 
-@form("threshold_backward")
+@elementwise("threshold_backward")
 def slope_of_threshold(gradient: Pair, x: Operand, threshold: float) -> Pair:
     x = pairs(x)[0]
     return where(less(pairs(threshold, x)[0], x), *broadcast(gradient, like(gradient, 0.0)))
 
 
-@form("tanh_backward")
+@elementwise("tanh_backward")
 def slope_of_tanh(gradient: Operand, y: Operand) -> Pair:
     gradient, y = pairs(gradient, y)
     return gradient * ((1.0 - y) * (y + 1.0))
 
 
-@form("sigmoid_backward")
+@elementwise("sigmoid_backward")
 def slope_of_sigmoid(gradient: Operand, y: Operand) -> Pair:
     gradient, y = pairs(gradient, y)
     return gradient * (y * (1.0 - y))

@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wellposed.shadow.double_double.blocks import blocked
+
 _HALF_OF_SPLIT = 1 << 26
 _UPPER_BITS = -(1 << 27)
 _LARGEST_UPPER = (2.0**1023 - 2.0**997) * 2
@@ -111,6 +113,7 @@ def two_product(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return product, error
 
 
+@blocked
 def add(x: Pair, y: Pair) -> Pair:
     """Relative error ≤ 3u² + 13u³, also where digits cancel (AccurateDWPlusDW)."""
     total, error = two_sum(x.high, y.high)
@@ -120,6 +123,7 @@ def add(x: Pair, y: Pair) -> Pair:
     return settle(rough, low_error + (correction - (rough - total)), total)
 
 
+@blocked
 def add_float(x: Pair, y: Tensor | Number) -> Pair:
     """Relative error ≤ 2u² (DWPlusFP)."""
     if isinstance(y, int) and abs(y) > 2**53:
@@ -128,12 +132,14 @@ def add_float(x: Pair, y: Tensor | Number) -> Pair:
     return settle(total, error + x.low, total)
 
 
+@blocked
 def multiply(x: Pair, y: Pair) -> Pair:
     """Relative error ≤ 5u² (DWTimesDW1; the bound of Muller and Rideau, ACM TOMS 48(1), 2022)."""
     product, error = two_product(x.high, y.high)
     return settle(product, error + (x.high * y.low + x.low * y.high))
 
 
+@blocked
 def multiply_float(x: Pair, y: Tensor | Number) -> Pair:
     """Relative error ≤ 3u² (DWTimesFP2)."""
     if not isinstance(y, Tensor):
@@ -148,11 +154,13 @@ def multiply_float(x: Pair, y: Tensor | Number) -> Pair:
 _POWERS_OF_TWO = {1, -1, 2, -2, 4, 8, 0.5, -0.5, 0.25, 0.125}
 
 
+@blocked
 def square(x: Pair) -> Pair:
     product, error = two_product(x.high, x.high)
     return settle(product, error + x.high * x.low * 2)
 
 
+@blocked
 def divide(x: Pair, y: Pair) -> Pair:
     """Relative error ≤ 15u² + 56u³ (DWDivDW2), and 2^-1074 / |x| more where x is that small."""
     quotient = x.high / y.high
@@ -162,6 +170,7 @@ def divide(x: Pair, y: Pair) -> Pair:
     return settle(quotient, rest / y.high)
 
 
+@blocked
 def square_root(x: Pair) -> Pair:
     """Relative error ≤ 25/8 u² (Lefèvre, Louvet, Muller, Picot, Rideau, ACM TOMS 49(1), 2023, SQRTDWtoDW)."""
     root = torch.sqrt(x.high)
@@ -211,6 +220,7 @@ def power_of_two(exponent: Tensor) -> Tensor:
     return ((exponent + 1023) << 52).view(torch.float64)
 
 
+@blocked
 def ldexp(x: Pair, exponent: Tensor) -> Pair:
     """x · 2^exponent in two steps, so that it rounds once where it falls below the normal numbers."""
     exponent = exponent.clamp(-2000, 2000)

@@ -6,36 +6,36 @@ import torch
 from torch import Tensor
 
 from wellposed.shadow.double_double.arithmetic import Pair, equal, less, settle, where
-from wellposed.shadow.double_double.registry import Operand, form, pairs
+from wellposed.shadow.double_double.registry import Operand, elementwise, pairs
 
 
-@form("sign", "sgn")
+@elementwise("sign", "sgn")
 def sign(x: Pair) -> Pair:
     return Pair(torch.sign(x.high), torch.zeros_like(x.low))
 
 
-@form("floor")
+@elementwise("floor")
 def floor(x: Pair) -> Pair:
     high = torch.floor(x.high)
     return settle(high, torch.where(high == x.high, torch.floor(x.low), 0.0))
 
 
-@form("ceil")
+@elementwise("ceil")
 def ceiling(x: Pair) -> Pair:
     return -floor(-x)
 
 
-@form("trunc", "fix")
+@elementwise("trunc", "fix")
 def truncated(x: Pair) -> Pair:
     return where(torch.signbit(x.high), ceiling(x), floor(x))
 
 
-@form("frac")
+@elementwise("frac")
 def fraction(x: Pair) -> Pair:
     return x - truncated(x)
 
 
-@form("round")
+@elementwise("round")
 def rounded(x: Pair, *, decimals: int = 0) -> Pair:
     if decimals:
         tens: int = 10 ** abs(decimals)
@@ -48,39 +48,39 @@ def rounded(x: Pair, *, decimals: int = 0) -> Pair:
     return settle(high, of_low)
 
 
-@form("gt", "greater")
+@elementwise("gt", "greater")
 def greater(x: Operand, y: Operand) -> Tensor:
     x, y = pairs(x, y)
     return less(y, x)
 
 
-@form("lt", "less")
+@elementwise("lt", "less")
 def smaller(x: Operand, y: Operand) -> Tensor:
     return less(*pairs(x, y))
 
 
-@form("ge", "greater_equal")
+@elementwise("ge", "greater_equal")
 def greater_or_equal(x: Operand, y: Operand) -> Tensor:
     x, y = pairs(x, y)
     return less(y, x) | equal(x, y)
 
 
-@form("le", "less_equal")
+@elementwise("le", "less_equal")
 def less_or_equal(x: Operand, y: Operand) -> Tensor:
     x, y = pairs(x, y)
     return less(x, y) | equal(x, y)
 
 
-@form("eq")
+@elementwise("eq")
 def same(x: Operand, y: Operand) -> Tensor:
     return equal(*pairs(x, y))
 
 
-@form("ne", "not_equal")
+@elementwise("ne", "not_equal")
 def different(x: Operand, y: Operand) -> Tensor:
     return ~equal(*pairs(x, y))
 
 
-@form("nan_to_num")
+@elementwise("nan_to_num")
 def without_nan(x: Pair, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Pair:
     return Pair(torch.nan_to_num(x.high, nan or 0.0, posinf, neginf), x.low)

@@ -17,7 +17,7 @@ from wellposed.shadow.double_double.arithmetic import (
     where,
 )
 from wellposed.shadow.double_double.comparisons import floor, rounded, truncated
-from wellposed.shadow.double_double.registry import FORMS, Operand, broadcast, form, like, operands, pairs
+from wellposed.shadow.double_double.registry import FORMS, Operand, broadcast, elementwise, like, operands, pairs
 
 FORMS.update(
     {
@@ -52,7 +52,7 @@ FORMS.update(
 )
 
 
-@form("add")
+@elementwise("add")
 def added(x: Any, y: Any, *, alpha: Any = 1) -> Pair:
     x, y = operands(x, y)
     if alpha != 1:
@@ -61,24 +61,24 @@ def added(x: Any, y: Any, *, alpha: Any = 1) -> Pair:
     return result
 
 
-@form("sub", "subtract")
+@elementwise("sub", "subtract")
 def subtracted(x: Operand, y: Operand, *, alpha: Any = 1) -> Pair:
     return added(x, -y, alpha=alpha) if not isinstance(y, Tensor) else added(x, -pairs(y)[0], alpha=alpha)
 
 
-@form("rsub")
+@elementwise("rsub")
 def subtracted_from(x: Operand, y: Operand, alpha: Any = 1) -> Pair:
     return subtracted(y, x, alpha=alpha)
 
 
-@form("mul", "multiply")
+@elementwise("mul", "multiply")
 def multiplied(x: Any, y: Any) -> Pair:
     x, y = operands(x, y)
     result: Pair = x * y
     return result
 
 
-@form("div", "divide", "true_divide")
+@elementwise("div", "divide", "true_divide")
 def divided(x: Operand, y: Operand, *, rounding_mode: str | None = None) -> Pair:
     x, y = pairs(x, y)
     quotient = x / y
@@ -90,34 +90,34 @@ def divided(x: Operand, y: Operand, *, rounding_mode: str | None = None) -> Pair
     return where(exact, nearest, (floor if rounding_mode == "floor" else truncated)(quotient))
 
 
-@form("floor_divide")
+@elementwise("floor_divide")
 def floor_divided(x: Operand, y: Operand) -> Pair:
     return divided(x, y, rounding_mode="floor")
 
 
-@form("remainder")
+@elementwise("remainder")
 def remainder(x: Operand, y: Operand) -> Pair:
     x, y = pairs(x, y)
     return ieee_nonfinite(x - floor_divided(x, y) * y, torch.remainder(x.high, y.high))
 
 
-@form("fmod")
+@elementwise("fmod")
 def floating_modulus(x: Operand, y: Operand) -> Pair:
     x, y = pairs(x, y)
     return ieee_nonfinite(x - divided(x, y, rounding_mode="trunc") * y, torch.fmod(x.high, y.high))
 
 
-@form("reciprocal")
+@elementwise("reciprocal")
 def reciprocal(x: Pair) -> Pair:
     return 1.0 / x
 
 
-@form("rsqrt")
+@elementwise("rsqrt")
 def inverse_root(x: Pair) -> Pair:
     return 1.0 / square_root(x)
 
 
-@form("pow", "float_power")
+@elementwise("pow", "float_power")
 def power(x: Operand, y: Operand) -> Pair:
     if isinstance(x, Pair) and isinstance(y, int | float):
         return exponentials.scalar_power(x, y)
@@ -125,12 +125,12 @@ def power(x: Operand, y: Operand) -> Pair:
     return exponentials.power(*broadcast(x, y))
 
 
-@form("atan2", "arctan2")
+@elementwise("atan2", "arctan2")
 def angle(y: Operand, x: Operand) -> Pair:
     return trigonometry.atan2(*pairs(y, x))
 
 
-@form("asinh")
+@elementwise("asinh")
 def inverse_hyperbolic_sine(x: Pair) -> Pair:
     """log1p(|x| + x² / (1 + √(x² + 1))), and log 2|x| for large ones."""
     size = abs(x)
@@ -143,7 +143,7 @@ def inverse_hyperbolic_sine(x: Pair) -> Pair:
     return Pair(torch.where(x.high == 0, x.high, signed.high), signed.low)
 
 
-@form("acosh")
+@elementwise("acosh")
 def inverse_hyperbolic_cosine(x: Pair) -> Pair:
     """log1p(t + √(t(t + 2))), t = x − 1, and log 2x for large ones."""
     large = x.high > 2.0**60
@@ -152,14 +152,14 @@ def inverse_hyperbolic_cosine(x: Pair) -> Pair:
     return where(large, exponentials.log(x) + exponentials.log(like(x, 2.0)), near)
 
 
-@form("atanh")
+@elementwise("atanh")
 def inverse_hyperbolic_tangent(x: Pair) -> Pair:
     size = abs(x)
     result = ieee_nonfinite(exponentials.log1p(size.scaled(2) / (1.0 - size)).scaled(0.5), torch.atanh(size.high))
     return where(torch.signbit(x.high), -result, result)
 
 
-@form("logaddexp")
+@elementwise("logaddexp")
 def log_of_sum(x: Operand, y: Operand) -> Pair:
     x, y = broadcast(*pairs(x, y))
     top = reductions.maximum(x, y)
@@ -167,7 +167,7 @@ def log_of_sum(x: Operand, y: Operand) -> Pair:
     return ieee_nonfinite(result, torch.where(torch.isfinite(top.high), 0.0, top.high))
 
 
-@form("clamp", "clip")
+@elementwise("clamp", "clip")
 def clamped(
     x: Pair,
     lower: Operand | None = None,
@@ -182,51 +182,51 @@ def clamped(
     return x if upper is None else minimum(x, upper)
 
 
-@form("clamp_min")
+@elementwise("clamp_min")
 def clamped_from_below(x: Pair, lower: Operand) -> Pair:
     return maximum(x, lower)
 
 
-@form("clamp_max")
+@elementwise("clamp_max")
 def clamped_from_above(x: Pair, upper: Any) -> Pair:
     return minimum(x, upper)
 
 
-@form("maximum", "fmax")
+@elementwise("maximum", "fmax")
 def maximum(x: Operand, y: Operand) -> Pair:
     return reductions.maximum(*broadcast(*pairs(x, y)))
 
 
-@form("minimum", "fmin")
+@elementwise("minimum", "fmin")
 def minimum(x: Operand, y: Operand) -> Pair:
     return reductions.minimum(*broadcast(*pairs(x, y)))
 
 
-@form("where")
+@elementwise("where")
 def chosen(condition: Tensor, x: Operand, y: Operand) -> Pair:
     x, y = pairs(x, y)
     return where(condition, x, y)
 
 
-@form("lerp")
+@elementwise("lerp")
 def interpolated(x: Operand, y: Operand, weight: Operand) -> Pair:
     x, y, weight = pairs(x, y, weight)
     return add(x, weight * (y - x))
 
 
-@form("addcmul")
+@elementwise("addcmul")
 def added_product(x: Operand, y: Operand, z: Operand, *, value: Any = 1) -> Pair:
     x, y, z = pairs(x, y, z)
     return x + y * z * value if value != 1 else x + y * z
 
 
-@form("addcdiv")
+@elementwise("addcdiv")
 def added_quotient(x: Operand, y: Operand, z: Operand, *, value: Any = 1) -> Pair:
     x, y, z = pairs(x, y, z)
     return x + (y * value if value != 1 else y) / z
 
 
-@form("hypot")
+@elementwise("hypot")
 def hypotenuse(x: Operand, y: Operand) -> Pair:
     x, y = broadcast(*pairs(x, y))
     both = Pair(torch.stack((x.high, y.high)), torch.stack((x.low, y.low)))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from wellposed.shadow.double_double import tables
 from wellposed.shadow.double_double.arithmetic import Pair, constant, ieee_nonfinite, square_root, where
+from wellposed.shadow.double_double.blocks import blocked
 
 _STEPS = 64
 _SMALL = 6.0
@@ -98,6 +99,7 @@ def _at(table: Pair, index: Tensor) -> Pair:
     return Pair(table.high[index], table.low[index])
 
 
+@blocked
 def erf(x: Pair) -> Pair:
     near, _, between = _parts(x)
     size = near + between
@@ -106,6 +108,7 @@ def erf(x: Pair) -> Pair:
     return ieee_nonfinite(_beyond(x, result, torch.sign(x.high)), torch.erf(x.high))
 
 
+@blocked
 def erfc(x: Pair) -> Pair:
     near, complement, between = _parts(x)
     negative = torch.signbit(x.high)
@@ -118,6 +121,7 @@ def _beyond(x: Pair, result: Pair, limit: Tensor) -> Pair:
     return Pair(torch.where(far, limit, result.high), torch.where(far, 0.0, result.low))
 
 
+@blocked
 def normal_distribution(x: Pair) -> Pair:
     """Φ(x)."""
     return erfc(-(x * _root_of_half(x.high))).scaled(0.5)

@@ -31,6 +31,7 @@ from wellposed.shadow.double_double.arithmetic import (
     two_sum,
     where,
 )
+from wellposed.shadow.double_double.blocks import blocked
 
 _LARGEST_EXPONENT = 746.0
 """Of e: beyond it the result overflows or is 0 in float64, and its exact value does not matter."""
@@ -40,17 +41,20 @@ _TERMS = 12
 """|r| ≤ ln 2 / 128: r^12 / 13! is below 2^-108 of r, r^5 / 6! below 2^-46, so float64 holds the rest of the series."""
 
 
+@blocked
 def exp(x: Pair) -> Pair:
     scale, entry, part = _reduced(_bounded(x), None)
     return ieee(ldexp(entry + entry * part, scale), torch.exp(x.high))
 
 
+@blocked
 def exp2(x: Pair) -> Pair:
     bounded = Pair(x.high.clamp(-1100.0, 1100.0), torch.where(x.high.abs() < 1100.0, x.low, 0.0))
     scale, entry, part = _reduced(bounded, bounded.high)
     return ieee(ldexp(entry + entry * part, scale), torch.exp2(x.high))
 
 
+@blocked
 def expm1(x: Pair) -> Pair:
     scale, entry, part = _reduced(_bounded(x), None)
     # Below 2^-53 of the result the 1 does not count, and 2^scale may not be held apart from it.
@@ -102,21 +106,25 @@ def _series(r: Pair) -> Pair:
     return r + square(r) * total
 
 
+@blocked
 def log(x: Pair) -> Pair:
     exponent, mantissa = _logarithm_of_parts(x)
     return ieee(mantissa + _multiple_of_ln2(exponent), _ieee_logarithm(x, torch.log))
 
 
+@blocked
 def log2(x: Pair) -> Pair:
     exponent, mantissa = _logarithm_of_parts(x)
     result = add_float(mantissa / constant(_LN2, x.high), exponent.to(torch.float64))
     return ieee(result, _ieee_logarithm(x, torch.log2))
 
 
+@blocked
 def log10(x: Pair) -> Pair:
     return ieee(log(x) / constant(_LN10, x.high), _ieee_logarithm(x, torch.log10))
 
 
+@blocked
 def log1p(x: Pair) -> Pair:
     moved = x + 1.0
     exponent, mantissa = _logarithm_of_parts(moved, near_one=x)
@@ -163,6 +171,7 @@ def _with_sign_of_zero(result: Pair, x: Pair) -> Pair:
     return Pair(torch.where(x.high == 0, x.high, result.high), torch.where(x.high == 0, 0.0, result.low))
 
 
+@blocked
 def sinh(x: Pair) -> Pair:
     size = abs(x)
     # e^|x| overflows a little before its half does.
@@ -174,17 +183,20 @@ def sinh(x: Pair) -> Pair:
     return _with_sign_of_zero(ieee_nonfinite(_signed(result, x), torch.sinh(x.high)), x)
 
 
+@blocked
 def cosh(x: Pair) -> Pair:
     halved = exp(abs(x).scaled(0.5))
     grown = halved * halved.scaled(0.5)
     return ieee_nonfinite(grown + exp(-abs(x)).scaled(0.5), torch.cosh(x.high))
 
 
+@blocked
 def tanh(x: Pair) -> Pair:
     shrunk = expm1(abs(x).scaled(-2.0))
     return _with_sign_of_zero(_signed(-shrunk / (shrunk + 2.0), x), x)
 
 
+@blocked
 def sigmoid(x: Pair) -> Pair:
     shrunk = exp(-abs(x))
     whole = shrunk + 1.0
@@ -196,6 +208,7 @@ def _signed(size: Pair, like: Pair) -> Pair:
     return where(torch.signbit(like.high), -size, size)
 
 
+@blocked
 def power(x: Pair, y: Pair) -> Pair:
     """x^y for tensors, with the special values of IEEE 754's pow."""
     expected = torch.pow(x.high, y.high)
@@ -208,6 +221,7 @@ def power(x: Pair, y: Pair) -> Pair:
     return ieee(result, expected)
 
 
+@blocked
 def integer_power(x: Pair, n: int) -> Pair:
     """x^n by squaring: relative error ≤ 2|n| · 5u²."""
     if abs(n) > _SMALLEST_LARGE_POWER:
@@ -226,6 +240,7 @@ def integer_power(x: Pair, n: int) -> Pair:
     return 1.0 / result if n < 0 else result
 
 
+@blocked
 def scalar_power(x: Pair, y: float) -> Pair:
     """x^y for a Python number."""
     if float(y).is_integer() and abs(y) <= _SMALLEST_LARGE_POWER:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from wellposed.shadow.double_double.arithmetic import Pair, exactly
+from wellposed.shadow.double_double.blocks import blocked
 
 Form = TypeVar("Form", bound=Callable[..., Any])
 
@@ -26,6 +27,15 @@ def form(*names: str) -> Callable[[Form], Form]:
         for name in names:
             FORMS[name] = function
         return function
+
+    return register
+
+
+def elementwise(*names: str) -> Callable[[Form], Form]:
+    """`form` for a function that is elementwise in its positional arguments: in blocks where they are large."""
+
+    def register(function: Form) -> Form:
+        return form(*names)(blocked(function))
 
     return register
 

@@ -25,25 +25,32 @@ from wellposed.shadow.double_double.arithmetic import (
     where,
     zeros,
 )
+from wellposed.shadow.double_double.blocks import blocked
 
 _LARGEST_ARGUMENT = 2.0**50
+_SMALL_ARGUMENT = 2.0**20
+"""Below it, four parts of π and one round of reduction are enough."""
 
 
+@blocked
 def sin(x: Pair) -> Pair:
     sine, _ = sine_and_cosine(x)
     return Pair(torch.where(x.high == 0, x.high, sine.high), sine.low)
 
 
+@blocked
 def cos(x: Pair) -> Pair:
     return sine_and_cosine(x)[1]
 
 
+@blocked
 def tan(x: Pair) -> Pair:
     sine, cosine = sine_and_cosine(x)
     result = sine / cosine
     return Pair(torch.where(x.high == 0, x.high, result.high), result.low)
 
 
+@blocked
 def sine_and_cosine(x: Pair) -> tuple[Pair, Pair]:
     """Both at once; NaN for infinities. Raises NotImplementedError where an argument is 2^50 or more."""
     finite = torch.isfinite(x.high)
@@ -61,13 +68,14 @@ def sine_and_cosine(x: Pair) -> tuple[Pair, Pair]:
 
 
 def _reduced(x: Pair) -> tuple[Tensor, Pair]:
-    """j modulo 512 and x − j·π/256; a second round takes what the first left because j was rounded."""
+    """j modulo 512 and x − j·π/256; a second round takes what the first left of a large x, because j was rounded."""
     total = torch.zeros_like(x.high, dtype=torch.int64)
     rest, low_parts = x, zeros(x.high)
-    for _ in range(2):
+    small = not x.high.numel() or float(x.high.abs().max()) < _SMALL_ARGUMENT
+    for _ in range(1 if small else 2):
         count = torch.round((rest.high + low_parts.high) * _STEPS_PER_UNIT)
         total = total + torch.remainder(count, tables.CIRCLE_STEPS).to(torch.int64)
-        for place, part in enumerate(_STEP):
+        for place, part in enumerate(_STEP[:4] if small else _STEP):
             product, error = two_product(count, torch.full_like(count, part))
             taken = settle(product, error)
             # The first two parts cancel x, exactly but for what the rest holds: keep what is small apart.
@@ -102,6 +110,7 @@ def _minus(pair: tuple[float, float]) -> tuple[float, float]:
     return -pair[0], -pair[1]
 
 
+@blocked
 def atan2(y: Pair, x: Pair) -> Pair:
     """The angle of (x, y), with the special values of IEEE 754's atan2."""
     angle = torch.atan2(y.high, x.high)
@@ -133,16 +142,19 @@ def _same_shape(y: Pair, x: Pair, like: Tensor) -> tuple[Pair, Pair]:
     )
 
 
+@blocked
 def atan(x: Pair) -> Pair:
     result = atan2(x, exactly(torch.ones_like(x.high), x.high))
     return Pair(torch.where(x.high == 0, x.high, result.high), torch.where(x.high == 0, 0.0, result.low))
 
 
+@blocked
 def asin(x: Pair) -> Pair:
     result = ieee_nonfinite(atan2(x, _other_side(x)), torch.asin(x.high))
     return Pair(torch.where(x.high == 0, x.high, result.high), result.low)
 
 
+@blocked
 def acos(x: Pair) -> Pair:
     return ieee_nonfinite(atan2(_other_side(x), x), torch.acos(x.high))
 
