@@ -227,6 +227,13 @@ def test_foreach_takes_lists_apart() -> None:
     assert [exact(each) for each in apply(aten._foreach_sqrt.default, [pair_of([4.0])])] == [[2]]
 
 
+def test_every_real_result_is_a_shadow() -> None:
+    """The count that a loss divides by is made of whole numbers alone, within a decomposition."""
+    logarithms = apply(aten._log_softmax.default, torch.eye(3, dtype=torch.float64), 1, False)
+    loss, count = apply(aten.nll_loss_forward.default, logarithms, torch.tensor([0, 1, 1]), None, 1, -100)
+    assert isinstance(loss, Pair) and isinstance(count, Pair) and exact(count) == [3]
+
+
 def test_in_place_and_out_return_what_they_would_write() -> None:
     x, y = pair_of([1.0, 2.0]), pair_of([0.5, 0.25])
     assert exact(apply(aten.add_.Tensor, x, y)) == [1.5, 2.25]

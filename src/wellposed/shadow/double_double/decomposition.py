@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from wellposed.shadow.double_double.arithmetic import Pair
+from wellposed.shadow.double_double.arithmetic import Pair, exactly
 from wellposed.shadow.double_double.moving import leaves, replaced
 
 Apply = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -77,6 +77,12 @@ def _bare(value: Any) -> Any:
     return value.pair if isinstance(value, _Carried) else value
 
 
+def _as_shadow(value: Any) -> Any:
+    """What a decomposition made of whole numbers alone, as a count, was never carried."""
+    value = _bare(value)
+    return exactly(value, value) if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
 def _carried(value: Any) -> Any:
     return _Carried(value) if isinstance(value, Pair) else value
 
@@ -102,4 +108,4 @@ def decomposed(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], app
         result = body(*carried_args, **carried_kwargs)
     if result is NotImplemented:
         raise NotImplementedError(f"{operator} has no decomposition")
-    return replaced(result, _bare)
+    return replaced(result, _as_shadow)

@@ -68,13 +68,13 @@ class DoubleDouble:
         if operator._schema.is_mutable and not (operator := _functional(operator, name)):
             raise NotImplementedError(f"{name} has no form that leaves its arguments as they are")
         name = operator._schema.name.split("::")[1]
+        given = leaves((args, kwargs))
+        if any(isinstance(each, Tensor) and each.is_floating_point() for each in given):
+            args, kwargs = replaced((args, kwargs), _lifted)
+        elif not any(isinstance(each, Pair) for each in given):
+            return _of_integers(operator, name, args, kwargs)
         if name.startswith("_foreach_"):
             return _one_by_one(name, operator._overloadname, args, kwargs)
-        if not any(isinstance(each, Pair) for each in leaves((args, kwargs))):
-            lifted = replaced((args, kwargs), _lifted)
-            if not any(isinstance(each, Pair) for each in leaves(lifted)):
-                return _of_integers(operator, name, args, kwargs)
-            args, kwargs = lifted
         if name in FORMS and not _differs(operator, name):
             return FORMS[name](*args, **kwargs)
         if name in MOVES and "reduce" not in operator._overloadname:
@@ -84,6 +84,7 @@ class DoubleDouble:
         return decomposed(operator, args, kwargs, self.apply)
 
     def rounded(self, shadow: Pair, like: Any) -> Tensor:
+        """The nearest tensor of the dtype of `like`, rounded once, ties to even."""
         with _undisturbed():
             return rounded(shadow, like if isinstance(like, torch.dtype) else like.dtype)
 
@@ -95,9 +96,11 @@ class DoubleDouble:
             return torch.where(torch.isinf(x.high) & (x.high == shadow.high), 0.0, difference)
 
     def approximate(self, shadow: Pair) -> Tensor:
+        """The nearest float64 tensor: the shadow's own memory, not to be written."""
         return shadow.high
 
     def write(self, shadow: Pair, view: Callable[[Tensor], Tensor], part: Pair) -> None:
+        """Copies `part`, which may overlap the shadow, to where `view` of the shadow points."""
         with _undisturbed():
             high, low = part.high, part.low
             # The part may be a view of what is written to.
@@ -204,7 +207,7 @@ def _one_by_one(name: str, overload: str, args: tuple[Any, ...], kwargs: dict[st
             named["value"] = given.pop()
             if overload == "Tensor":
                 named["value"] = Pair(named["value"].high[place], named["value"].low[place])
-        results.append(FORMS[base](*replaced(tuple(given), _lifted), **replaced(named, _lifted)))
+        results.append(FORMS[base](*given, **named))
     return results
 
 
