@@ -76,3 +76,19 @@ def assert_close(result: Pair, expected: Iterable[Any], bound: float = BOUND, sc
 
 def elementwise(function: Callable[..., Any], *args: Pair) -> list[Any]:
     return [function(*each) for each in zip(*map(exact, args), strict=True)]
+
+
+def random_pair(*shape: int, seed: int = 0, spread: float = 0.0) -> Pair:
+    """Normal numbers with low parts; with a spread, over that many powers of ten."""
+    generator = torch.Generator().manual_seed(seed)
+    high = torch.randn(shape, generator=generator, dtype=torch.float64)
+    high = high * 10 ** (spread * torch.rand(shape, generator=generator, dtype=torch.float64))
+    return settle(high, high * torch.randn(shape, generator=generator, dtype=torch.float64) * 2.0**-56)
+
+
+def part(x: Pair, index: Any) -> Pair:
+    return Pair(x.high[index], x.low[index])
+
+
+def matrix(x: Pair) -> Any:
+    return EXACT.matrix([exact(part(x, row)) for row in range(x.shape[0])])

@@ -186,3 +186,10 @@ def test_operators_that_are_decomposed_keep_their_digits(name: str) -> None:
         "mish": (lambda: apply(aten.mish.default, x), lambda v: v * m.tanh(m.log1p(m.exp(v)))),
     }[name]
     assert_close(result(), elementwise(function, x), BOUND)
+
+
+def test_a_sum_whose_halves_cancel_is_zero() -> None:
+    """1 less a little: the floor is 0, made of a leading 1 and a correction of −1."""
+    below_one = Pair(torch.tensor([1.0], dtype=torch.float64), torch.tensor([-(2.0**-74)], dtype=torch.float64))
+    assert apply(aten.floor.default, below_one).high.tolist() == [0.0]
+    assert apply(aten.remainder.Scalar, below_one, 1.0).high.tolist() == [1.0]

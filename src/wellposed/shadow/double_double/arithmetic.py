@@ -81,11 +81,12 @@ def _finite(correction: Tensor) -> Tensor:
 def settle(high: Tensor, correction: Tensor, zero: Tensor | None = None) -> Pair:
     """`high` + `correction` normalised, given |correction| ≤ |high| or high = 0 (Dekker's Fast2Sum).
 
-    `zero` is the IEEE result in float64, whose sign counts where the sum is 0; `high` where it isn't given.
+    `zero` is the IEEE result in float64, whose sign counts where the sum is 0. Without it `high` stands where there is
+    nothing to correct, so that −0 stays −0.
     """
     correction = _finite(correction)
     total = high + correction
-    total = torch.where(total == 0, high if zero is None else zero, total)
+    total = torch.where(correction == 0, high, total) if zero is None else torch.where(total == 0, zero, total)
     return Pair(total, _finite(correction - (total - high)))
 
 
