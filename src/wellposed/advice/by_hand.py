@@ -70,7 +70,7 @@ def _judge_place(
     ineffective = _ineffective(guard, served)
     if not guard.upper and guard.epsilon >= 1 and not ineffective:
         return None
-    use: Use = served.use if served is not None else misplaced[0] if misplaced is not None else "quotient"
+    use: Use = served.use if served is not None else misplaced.use if misplaced is not None else "quotient"
     operand = operation.inputs[0]
     protected = None if guard.upper else distribution_at(operation, operand, measured)
     quotient = served.operation if served is not None else None
@@ -92,7 +92,8 @@ def _judge_place(
         upper=guard.upper,
         literal_power=quotient is not None and quotient.base in ("rsqrt", "pow"),
         differentiated=any(each in backward for each in path),
-        misplaced=misplaced[1] if misplaced is not None else "",
+        misplaced=misplaced.why if misplaced is not None else "",
+        unguarded=misplaced.unguarded if misplaced is not None else None,
         ineffective=ineffective,
         spoilt="" if guard.upper or served is None else _spoilt(served, guard, backward, path),
         noise=is_rounding_noise(record, operation, typical),
@@ -162,7 +163,7 @@ def _kind(
     if use in ("quotient", "root quotient"):
         by_hand = {
             "standard deviation": "standardisation", "variance": "standardisation", "mean of squares": "rms_norm",
-            "norm": "normalisation", "sum of squares": "normalisation",
+            "root mean square": "rms_norm", "norm": "normalisation", "sum of squares": "normalisation",
         }  # fmt: skip
         return f"{by_hand[quantity]} by hand" if quantity in by_hand else "denominator"
     return str(use)

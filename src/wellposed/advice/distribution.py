@@ -94,20 +94,42 @@ def recovered_variances(inverse: Statistics | None, epsilon: float, resolution: 
 
 
 def merged(parts: Sequence[Distribution]) -> Distribution | None:
-    """Several as one; quantiles are kept of a single one only."""
+    """Several as one; with quantiles where all have them."""
     if len(parts) <= 1:
         return parts[0] if parts else None
+    count, zero = sum(each.count for each in parts), sum(each.zero for each in parts)
+    negative = any(each.negative for each in parts)
+    if all(each.measured for each in parts):
+        return distribution_of_values(_merged_order(parts), count, zero, negative)
     known = [each for each in parts if not math.isnan(each.typical)]
     weight = sum(each.count for each in known)
     typical = sum(each.typical * each.count for each in known) / weight if weight else math.nan
     return Distribution(
-        sum(each.count for each in parts),
-        sum(each.zero for each in parts),
+        count,
+        zero,
         min(each.minimum for each in parts),
         typical,
         max(each.maximum for each in parts),
-        any(each.negative for each in parts),
+        negative,
     )
+
+
+def _merged_order(parts: Sequence[Distribution]) -> list[float]:
+    """Order statistics of all elements: each value counts for the elements that it stands for."""
+    weighted = sorted((value, each.count / len(each.order)) for each in parts for value in each.order)
+    points = max(len(each.order) for each in parts)
+    total = sum(weight for _, weight in weighted)
+    spots = [total * (n + 0.5) / points for n in range(points)]
+    ordered: list[float] = []
+    reached = 0.0
+    for value, weight in weighted:
+        reached += weight
+        while len(ordered) < points and reached >= spots[len(ordered)] * (1 - 1e-12):
+            ordered.append(value)
+    # The extremes are known exactly.
+    ordered += [weighted[-1][0]] * (points - len(ordered))
+    ordered[0], ordered[-1] = weighted[0][0], weighted[-1][0]
+    return ordered
 
 
 def _variance(inverse: float, epsilon: float, resolution: float) -> float:

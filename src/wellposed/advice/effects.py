@@ -16,6 +16,8 @@ from wellposed.rules.numerics.limits import format_of
 
 NOTICED = 0.1
 """Bias from which on an epsilon is too large: the result is a tenth off, which no rounding explains."""
+_BESIDE_ONE = 1e-3
+"""Largest distance to 1 that a bound just below 1 should keep."""
 UNNOTICED = 0.01
 """Bias that the recommended range allows; it is about the unit roundoff of bfloat16."""
 
@@ -77,28 +79,29 @@ def recommended(
     dtype: str,
     forward_dtype: str,
     backward_dtype: str,
-    value: float,
     literal_power: bool = True,
     upper: bool = False,
 ) -> Range:
     """The range in which the epsilon serves: from where amplification leaves the dtype to where it shows in results."""
     if upper:
         spacing = format_of(dtype).epsilon / 2
+        if spacing > _BESIDE_ONE:
+            return Range(
+                None, None, f"none serves in {dtype}, whose numbers below 1 are {spacing:.2g} apart; use float32"
+            )
         return Range(
-            spacing, 1e-3, f"from the spacing of {dtype} just below 1 ({spacing:.2g}) to what is small against 1"
+            spacing, _BESIDE_ONE, f"from the spacing of {dtype} just below 1 ({spacing:.2g}) to what is small against 1"
         )
     low, why = _lowest(use, dtype, forward_dtype, backward_dtype, literal_power)
     if protected is None or math.isnan(protected.typical):
         return Range(low, None, why)
-    if protected.minimum <= value:
-        # Zeros occur: what they are multiplied by should not drown everything else.
-        relative = (0.5 * format_of(backward_dtype).epsilon) ** (2 if use == "root quotient" else 1)
-        if use in ("quotient", "root quotient", "update") and relative * protected.typical > low:
-            low = relative * protected.typical
-            why = f"zeros are amplified 1/u times at most ({backward_dtype})"
+    # Where zeros occur, what they are multiplied by should not drown everything else.
+    relative = (0.5 * format_of(backward_dtype).epsilon) ** (2 if use == "root quotient" else 1) * protected.typical
+    if use in ("quotient", "root quotient") and protected.minimum < relative and relative > low:
+        low, why = relative, f"zeros are amplified at most 1/u times as much as the rest, u of {backward_dtype}"
     if use in ("norm", "inverse function"):
         return Range(low, UNNOTICED * protected.typical, why)
-    # Some parameters have no gradient to speak of (a bias before a normalisation); layers and formulas have no such rows.
+    # Some parameters have no gradient to speak of: a bias before a normalisation.
     low_end = None if use == "update" else protected.quantile(0.05)
     near = low_end or protected.typical
     high = (2 * UNNOTICED if use in ("root", "root quotient") else UNNOTICED) * near

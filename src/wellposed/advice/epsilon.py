@@ -1,4 +1,4 @@
-"""An epsilon: the small number that keeps a denominator, a root or a logarithm off zero, and what is to be said of it."""
+"""An epsilon: the small number that keeps a denominator, a root or a logarithm off zero, and what is told of it."""
 
 from __future__ import annotations
 

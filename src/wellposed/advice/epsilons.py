@@ -15,7 +15,6 @@ from wellposed.advice.layers import LAYERS, Measurement, layer_epsilon
 from wellposed.advice.missing import missing_epsilons
 from wellposed.advice.optimizers import optimizer_epsilons
 from wellposed.record import Operation, Record
-from wellposed.rules.tracing import SAME_VALUES, origin
 
 MOST_STEPS = 6
 """Steps that are read: the first ones, in which whatever is set wrong shows, and the last."""
@@ -32,9 +31,9 @@ def epsilons_in(record: Record, measured: Mapping[int, Measurement] | None = Non
     for found in _met(record, measured or {}):
         groups.setdefault(_sameness(found), []).append(found)
     told = [judge(_together(group), len(group)) for group in groups.values()]
-    sources = {source.id for group in groups.values() for each in group if (source := _misplaced_source(record, each))}
+    unguarded = {each.unguarded for group in groups.values() for each in group if each.unguarded is not None}
     told += [judge(found, 1) for found in optimizer_epsilons(record)]
-    absent = {_sameness(found): found for found in missing_epsilons(record, sources)}
+    absent = {_sameness(found): found for found in missing_epsilons(record, unguarded)}
     return (*told, *(judge(found, 1) for found in absent.values()))
 
 
@@ -79,10 +78,3 @@ def _together(group: list[Found]) -> Found:
         differentiated=any(each.differentiated for each in group),
         noise=all(each.noise for each in group),
     )
-
-
-def _misplaced_source(record: Record, found: Found) -> Operation | None:
-    """The operation that a misplaced epsilon leaves unguarded."""
-    if not found.misplaced or found.operation is None or not found.operation.inputs:
-        return None
-    return origin(record, found.operation.inputs[0], SAME_VALUES | {"neg"})

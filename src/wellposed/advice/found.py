@@ -34,6 +34,8 @@ class Found:
     """Whether a backward pass through it was recorded."""
     misplaced: str = ""
     """Why it stands in the wrong place; empty where it does not."""
+    unguarded: int | None = None
+    """Id of the operation that a misplaced epsilon leaves unguarded."""
     ineffective: str = ""
     """Why it guards nothing, as far as the place tells; empty where it does."""
     spoilt: str = ""

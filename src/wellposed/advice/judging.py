@@ -41,7 +41,6 @@ def judge(found: Found, times: int) -> Epsilon:
         dtype=found.dtype,
         forward_dtype=found.forward_dtype,
         backward_dtype=found.backward_dtype,
-        value=held,
         literal_power=found.literal_power,
         upper=found.upper,
     )
@@ -111,7 +110,7 @@ def _verdict(found: Found, held: float, moved: float | None, dominated: float | 
         size = number(found.protected.typical)
         what = f"ε = {epsilon} beside a {found.quantity} of {size}"
         if found.use == "update":
-            return "too large", f"{what}: updates are {1 - moved:.1%} of what Adam's rule would make them."
+            return "too large", f"{what}: updates are {number(1 - moved)} of what they are without it."
         return "too large", f"{what} changes the result by {moved:.0%}: it decides the result."
     return "sound", _sound(found, held, moved)
 
@@ -133,19 +132,19 @@ def _too_small(found: Found, held: float) -> str:
     if found.upper or held == 0:
         return ""
     epsilon = number(found.epsilon)
-    if found.spoilt:
-        return f"ε = {epsilon} is there, and still {found.spoilt}."
+    spoilt = f"ε = {epsilon} is there, and still {found.spoilt}." if found.spoilt else ""
     if found.protected is None:
-        return ""
+        return spoilt
     smallest = found.protected.minimum
     at = held_at(smallest, held, clamps=found.clamps)
     reached = f"ε = {epsilon}, and the {found.quantity} comes down to {number(smallest)}"
-    if held < format_of(found.dtype).smallest_normal and smallest <= held:
-        return f"{reached}: ε is subnormal in {found.dtype}, which keeps few of its bits and which many devices flush to 0."
+    # Devices compute with the subnormal numbers of float16; those of the other formats many flush to zero.
+    if found.dtype != "float16" and held < format_of(found.dtype).smallest_normal and smallest <= held:
+        return f"{reached}: ε is subnormal in {found.dtype}, which keeps few of its bits; many devices flush it to 0."
     for factor, name, dtype in _factors(found, at):
         if math.isinf(rounded(factor, dtype)):
             return f"{reached}: {name} is {factor:.1e}, more than {dtype} holds."
-    return ""
+    return spoilt
 
 
 def _factors(found: Found, at: float) -> list[tuple[float, str, str]]:

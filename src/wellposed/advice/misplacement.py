@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from wellposed.advice.epsilon import Use
 from wellposed.advice.uses import Served, endangered, is_root
@@ -13,8 +14,19 @@ from wellposed.rules.numerics.formulas import LOGARITHMS
 from wellposed.rules.numerics.limits import format_of
 from wellposed.rules.tracing import SAME_VALUES, origin
 
-Misplaced = tuple[Use, str]
-"""The use that is left unguarded, and a sentence."""
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """Why an epsilon stands in the wrong place."""
+
+    use: Use
+    """The use that is left unguarded."""
+    why: str
+    """A clause that goes on from "ε = 1e-8: "."""
+    unguarded: int
+    """Id of the operation that is left unguarded."""
+
+
 _SPREADS = frozenset({"std", "var", "std_mean", "var_mean"})
 
 
@@ -29,24 +41,28 @@ def misplacement(
         if adds and is_root(source):
             after_root = _after_root(source, backward)
             if after_root:
-                return "root", after_root
+                return Misplaced("root", after_root, source.id)
         if adds and served is None and source.base in LOGARITHMS:
             zeros = source.inputs[0].statistics.zero if source.inputs and source.inputs[0].statistics else 0
             seen = f", and {zeros} of its arguments are 0 here" if zeros else ""
-            return "logarithm", f"it is added after the logarithm, which it does not keep off zero{seen}"
+            return Misplaced(
+                "logarithm", f"it is added after the logarithm, which it does not keep off zero{seen}", source.id
+            )
         if source.base in _SPREADS and _has_nan(source):
-            return "quotient", f"`{source.base}` of a single element is NaN, which no ε mends; use correction=0"
+            why = f"`{source.base}` of a single element is NaN, which no ε mends; use correction=0"
+            return Misplaced("quotient", why, source.id)
         # The clamp of probabilities on both sides may follow a quotient that is fine.
         risk = endangered(source)
         if not adds and not guard.upper and risk is not None and _made_nonfinite(source):
-            return risk[0], f"it clamps what `{source.base}` has already made infinite or NaN; the gradient stays NaN"
+            why = f"it clamps what `{source.base}` has already made infinite or NaN; the gradient stays NaN"
+            return Misplaced(risk[0], why, source.id)
     values = operation.inputs[0].statistics
-    if adds and served is not None and served.use == "quotient" and values is not None and guard.epsilon < 1:
-        if values.minimum < 0 < values.maximum and not served.subtracted:
-            return "quotient", (
-                f"the denominator takes both signs ({values.minimum:.3g} to {values.maximum:.3g}): adding ε moves the "
-                "zero instead of keeping off it"
-            )
+    if served is None or served.use != "quotient" or served.subtracted or not adds or guard.epsilon >= 1:
+        return None
+    if values is not None and values.minimum < 0 < values.maximum:
+        signs = f"{values.minimum:.3g} to {values.maximum:.3g}"
+        why = f"the denominator takes both signs ({signs}): adding ε moves the zero, and keeps nothing off it"
+        return Misplaced("quotient", why, served.operation.id)
     return None
 
 
@@ -59,7 +75,8 @@ def numerator_alone(record: Record, guard: Guard) -> Misplaced | None:
             continue
         below = risk[1].statistics
         if below is not None and below.zero and next(guards_before(record, risk[1]), None) is None:
-            return "quotient", f"it is added to the numerator; the denominator is 0 in {below.zero} places"
+            why = f"it is added to the numerator; the denominator is 0 in {below.zero} of {below.count} places"
+            return Misplaced("quotient", why, use.id)
     return None
 
 
@@ -72,7 +89,8 @@ def thrown_away(record: Record, guard: Guard) -> Misplaced | None:
     for use in record.consumers(before):
         risk = endangered(use)
         if use.id > operation.id and use.phase == operation.phase and risk is not None and risk[1].producer == before:
-            return risk[0], f"the result of `{operation.base}` is never used; `{use.base}` takes what was not clamped"
+            why = f"the result of `{operation.base}` is never used; `{use.base}` takes what was not clamped"
+            return Misplaced(risk[0], why, use.id)
     return None
 
 
@@ -85,7 +103,8 @@ def _after_root(root: Operation, backward: Mapping[int, list[Operation]]) -> str
     if smallest > 0 and 0.5 / math.sqrt(smallest) < 1 / roundoff:
         return ""
     steep = f"{0.5 / math.sqrt(smallest):.1e}" if smallest else "infinite"
-    return f"it is added after the root, whose gradient is {steep} at its smallest argument, {smallest:.3g}; ε belongs inside"
+    at = f"its smallest argument, {smallest:.3g}"
+    return f"it is added after the root, whose gradient is {steep} at {at}; ε belongs inside"
 
 
 def _has_nan(source: Operation) -> bool:

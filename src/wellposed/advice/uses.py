@@ -85,9 +85,18 @@ def quantity_of(record: Record, operand: Operand | None, use: Use) -> str:
         if source.base in ("_softmax", "sigmoid"):
             return "probability"
         if is_root(source):
-            return "root"
+            return _root_of(record, source)
     named: dict[Use, str] = {"logarithm": "argument", "root": "argument of the root", "norm": "difference"}
     return named.get(use, "denominator" if use == "quotient" else "argument")
+
+
+def _root_of(record: Record, root: Operation) -> str:
+    squared = origin(record, root.inputs[0]) if root.inputs else None
+    if squared is not None and squared.base in ("var", "var_mean"):
+        return "standard deviation"
+    if squared is not None and is_sum_of_squares(record, squared):
+        return "root mean square" if squared.base == "mean" else "norm"
+    return "root"
 
 
 def _use(operation: Operation, path: dict[int, tuple[bool, bool]], guard: int, rooted: bool) -> Use | None:

@@ -21,6 +21,7 @@ _POINTS = 513
 """Order statistics that are kept: shares are known to 0.2 %."""
 _MOST_ELEMENTS = 1 << 20
 """Of a larger tensor so many evenly spaced elements are looked at."""
+_current_node: Callable[[], Any] = getattr(torch._C, "_current_autograd_node", lambda: None)
 
 
 class EpsilonReport(Sequence[Epsilon]):
@@ -90,12 +91,18 @@ class _Measuring(TorchDispatchMode):
         self._met: Counter[str] = Counter()
         self._found: dict[tuple[str, int], tuple[tuple[int, ...], Measurement]] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Else PyTorch wraps our method, and its wrapper stands between the recorder and the line it looks for.
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         name = str(func)
         base = operator_base(name)
-        if base in GUARDS or base in LAYERS:
+        # A gradient that is taken inside the model is no forward pass.
+        if (base in GUARDS or base in LAYERS) and _current_node() is None:
             position = self._met[name]
             self._met[name] += 1
             if base in LAYERS or _has_small_bound(args, kwargs or {}):

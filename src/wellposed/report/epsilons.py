@@ -35,6 +35,7 @@ class EpsilonRow:
     value: str
     """With its dtype, and what it is there where that is another number."""
     protects: str
+    """The quantity, its median (1 % to 99 % quantile); as recorded, its mean (smallest to largest)."""
     effect: str
     """Amplification forward and backward."""
     bias: str
@@ -126,7 +127,10 @@ def to_json(epsilon: Epsilon) -> dict[str, Any]:
 
 
 def table_text(epsilons: Sequence[Epsilon], width: int = _WIDTH) -> str:
-    """A table of the epsilons, and a sentence for each that is not sound."""
+    """A table of the epsilons, and a sentence for each that is not sound.
+
+    Of what an epsilon protects stand the median and the 1 % and 99 % quantiles; "as recorded", mean and extremes.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -136,8 +140,9 @@ def table_text(epsilons: Sequence[Epsilon], width: int = _WIDTH) -> str:
     if told is None:
         return "no epsilon was met\n"
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("verdict", "epsilon", "where", "value", "protects", "1/ε forward, backward", "bias", "recommended"):
-        table.add_column(name, overflow="fold")
+    for name in ("verdict", "epsilon", "where", "value", "protects", "amplifies", "bias", "recommended"):
+        table.add_column(name, overflow="fold", no_wrap=name in ("verdict", "epsilon", "bias"))
+    table.columns[2].min_width = min(28, max(len(row.place or row.module) for row in told.rows))
     for row in told.rows:
         kind = f"{row.kind} ×{row.times}" if row.times > 1 else row.kind
         cells = (kind, row.place or row.module, row.value, row.protects, row.effect, row.bias, row.recommended)
@@ -191,7 +196,7 @@ def _protects(epsilon: Epsilon) -> str:
         return f"{name} 0"
     if spread.measured:
         low, middle, high = (spread.quantile(share) or 0.0 for share in (0.01, 0.5, 0.99))
-        return f"{name} {middle:.2g} (1 %: {low:.2g}, 99 %: {high:.2g})"
+        return f"{name} {middle:.2g} ({low:.2g} to {high:.2g})"
     return f"{name} {spread.typical:.2g} ({spread.minimum:.2g} to {spread.maximum:.2g}, as recorded)"
 
 
