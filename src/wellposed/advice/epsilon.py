@@ -70,7 +70,7 @@ class Epsilon:
     message: str
     """One sentence: why the verdict, in numbers."""
     times: int
-    """How often it was met in the recorded steps."""
+    """How often it was looked at: in up to six recorded steps, up to eight times in each."""
 
     @property
     def sound(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -15,9 +15,13 @@ from wellposed.advice.layers import LAYERS, Measurement, layer_epsilon
 from wellposed.advice.missing import missing_epsilons
 from wellposed.advice.optimizers import optimizer_epsilons
 from wellposed.record import Operation, Record
+from wellposed.rules.numerics.epsilon.guards import guards_of
 
 MOST_STEPS = 6
 """Steps that are read: the first ones, in which whatever is set wrong shows, and the last."""
+
+MOST_AT_A_PLACE = 8
+"""Of a line that runs in a loop, so many operations are looked at in each step."""
 
 
 def epsilons_in(record: Record, measured: Mapping[int, Measurement] | None = None) -> tuple[Epsilon, ...]:
@@ -42,13 +46,25 @@ def _met(record: Record, measured: Mapping[int, Measurement]) -> Iterator[Found]
     steps: list[int] = full if len(full) <= MOST_STEPS else [*full[: MOST_STEPS - 1], full[-1]]
     modules = record.modules()
     for step in steps:
-        backward = _backward(record, step)
-        for operation in record.operations(*GUARDS, *LAYERS, step=step, phase="forward"):
+        met = list(_candidates(record, step))
+        backward = _backward(record, step) if met else {}
+        for operation in met:
             if operation.base in LAYERS:
                 differentiated = operation.id in backward
                 yield from layer_epsilon(record, operation, measured, modules, differentiated=differentiated)
             else:
                 yield from guard_epsilons(record, operation, measured, modules, backward)
+
+
+def _candidates(record: Record, step: int) -> Iterator[Operation]:
+    """The operations of a step that may hold an epsilon, the first few at each place."""
+    seen: Counter[tuple[object, ...]] = Counter()
+    for operation in record.operations(*GUARDS, *LAYERS, step=step, phase="forward"):
+        if operation.base in LAYERS or next(guards_of(operation), None) is not None:
+            place = (operation.site.id if operation.site else None, operation.module, operation.operator)
+            seen[place] += 1
+            if seen[place] <= MOST_AT_A_PLACE:
+                yield operation
 
 
 def _backward(record: Record, step: int) -> Backward:
