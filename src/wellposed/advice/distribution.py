@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from wellposed.record import Statistics
 
+_MOST_POINTS = 1_024
+"""Order statistics that are kept of several distributions together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
@@ -117,7 +120,7 @@ def merged(parts: Sequence[Distribution]) -> Distribution | None:
 def _merged_order(parts: Sequence[Distribution]) -> list[float]:
     """Order statistics of all elements: each value counts for the elements that it stands for."""
     weighted = sorted((value, each.count / len(each.order)) for each in parts for value in each.order)
-    points = max(len(each.order) for each in parts)
+    points = min(len(weighted), _MOST_POINTS)
     total = sum(weight for _, weight in weighted)
     spots = [total * (n + 0.5) / points for n in range(points)]
     ordered: list[float] = []

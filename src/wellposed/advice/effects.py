@@ -59,13 +59,13 @@ def bias(use: Use, epsilon: float, quantity: float, *, clamps: bool) -> float | 
     """
     if not quantity > 0 or not epsilon >= 0 or use in ("norm", "inverse function"):
         return None
-    held = max(quantity, epsilon) if clamps else quantity + epsilon
+    held = held_at(quantity, epsilon, clamps=clamps)
+    added = max(epsilon - quantity, 0.0) if clamps else epsilon
     if use == "logarithm":
-        return math.log1p((held - quantity) / quantity)
-    if use in ("root", "root quotient"):
-        lost = (held - quantity) / held
-        return -math.expm1(0.5 * math.log1p(-lost)) if lost < 1 else 1.0
-    return (held - quantity) / held
+        return math.log1p(added / quantity)
+    lost = added / held
+    # 1 - sqrt(v / held), without the difference of numbers close to each other.
+    return lost / (1 + math.sqrt(quantity / held)) if use in ("root", "root quotient") else lost
 
 
 def held_at(quantity: float, epsilon: float, *, clamps: bool) -> float:
