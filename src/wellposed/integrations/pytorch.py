@@ -166,7 +166,7 @@ def audited(
     needs_loss: bool = True,
 ) -> Watch:
     """As `audit`, with the forward pass inside the context `during_forward`; without `needs_loss`, a model that gives
-    no scalar loss is recorded without a backward pass."""
+    no scalar loss, or one without parameters, is recorded without a backward pass."""
     watched = watch(model, optimizer, path=path, budget=None, operators=True, on_warning=None)
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
@@ -187,6 +187,8 @@ def audited(
             except NoLossError:
                 if needs_loss:
                     raise
+                return watched
+            if not needs_loss and not loss.requires_grad:
                 return watched
             loss.backward()
             watched._gradients_without_update(optimizer, details)
