@@ -101,7 +101,7 @@ def _verdict(found: Found, held: float, moved: float | None, dominated: float | 
     if found.ineffective:
         return "ineffective", f"{found.ineffective}: it guards nothing."
     if found.value > 0 and held == 0:
-        return "ineffective", f"{epsilon} is 0 in {dtype}: it guards nothing."
+        return "ineffective", f"{epsilon} is 0 in {dtype}: it guards nothing{_not_needed(found)}."
     small = _too_small(found, held)
     if small:
         return "too small", small
@@ -113,6 +113,13 @@ def _verdict(found: Found, held: float, moved: float | None, dominated: float | 
             return "too large", f"{what}: updates are {number(1 - moved)} of what they are without it."
         return "too large", f"{what} changes the result by {moved:.0%}: it decides the result."
     return "sound", _sound(found, held, moved)
+
+
+def _not_needed(found: Found) -> str:
+    """That nothing went wrong, where that is so."""
+    smallest = found.protected.minimum if found.protected is not None else 0.0
+    needed = not smallest > 0 or found.spoilt or found.use == "update"
+    return "" if needed else f" (nor was it needed here: the smallest {found.quantity} is {number(smallest)})"
 
 
 def _missing(found: Found) -> str:

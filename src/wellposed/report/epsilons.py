@@ -16,7 +16,8 @@ from wellposed.findings import Location
 from wellposed.record import Record
 from wellposed.report.text import MESSAGE_LIMIT, counted, plain
 
-_WIDTH = 120
+_WIDTH = 132
+"""Columns of the table: the wide setting of terminals since the VT100."""
 _COLOURS = {"sound": "green", "too small": "yellow", "too large": "yellow"}
 _known: weakref.WeakKeyDictionary[Record, tuple[Epsilon, ...]] = weakref.WeakKeyDictionary()
 
@@ -141,8 +142,7 @@ def table_text(epsilons: Sequence[Epsilon], width: int = _WIDTH) -> str:
         return "no epsilon was met\n"
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("verdict", "epsilon", "where", "value", "protects", "amplifies", "bias", "recommended"):
-        table.add_column(name, overflow="fold", no_wrap=name in ("verdict", "epsilon", "bias"))
-    table.columns[2].min_width = min(28, max(len(row.place or row.module) for row in told.rows))
+        table.add_column(name, overflow="fold", no_wrap=name not in ("where", "value", "protects"))
     for row in told.rows:
         kind = f"{row.kind} ×{row.times}" if row.times > 1 else row.kind
         cells = (kind, row.place or row.module, row.value, row.protects, row.effect, row.bias, row.recommended)
