@@ -82,3 +82,21 @@ def test_the_recommended_range_heals(tmp_path: Path) -> None:
     ran = run_program(program.replace("EPSILON", repr(middle)), tmp_path)
     assert [each.verdict for each in epsilons_in(ran.record)] == ["sound"]
     assert ran.namespace["h"].grad.isfinite().all()
+
+
+@pytest.mark.parametrize(("scale", "verdict"), [(2e-8, "sound"), (5e-9, "too large")])
+def test_adam_is_too_large_from_the_gradients_rms_on(scale: float, verdict: str, tmp_path: Path) -> None:
+    """The gradient is `scale` everywhere: ε = 1e-8 takes a third of the update, or two thirds."""
+    ran = run_program(
+        f"""
+        import torch
+        w = torch.nn.Parameter(torch.ones(4))
+        optimizer = torch.optim.Adam([w])
+        (w * {scale}).sum().backward()
+        optimizer.step()
+        """,
+        tmp_path,
+    )
+    (found,) = epsilons_in(ran.record)
+    assert found.verdict == verdict
+    assert found.bias == pytest.approx(1e-8 / (1e-8 + scale), rel=1e-3)

@@ -14,8 +14,11 @@ from wellposed.advice.distribution import Distribution
 from wellposed.advice.epsilon import Range, Use
 from wellposed.rules.numerics.limits import format_of
 
-NOTICED = 0.1
-"""Bias from which on an epsilon is too large: the result is a tenth off, which no rounding explains."""
+_NOTICED = 0.1
+"""Bias above which an epsilon is too large: the result is a tenth off, which no rounding explains."""
+_NOTICED_IN_UPDATES = 0.5
+"""The same of an optimizer, whose learning rate takes up smaller factors: ε reaches the gradient's rms (Wortsman et al.
+2023)."""
 _BESIDE_ONE = 1e-3
 """Largest distance to 1 that a bound just below 1 should keep."""
 UNNOTICED = 0.01
@@ -66,6 +69,11 @@ def bias(use: Use, epsilon: float, quantity: float, *, clamps: bool) -> float | 
     lost = added / held
     # 1 - sqrt(v / held), without the difference of numbers close to each other.
     return lost / (1 + math.sqrt(quantity / held)) if use in ("root", "root quotient") else lost
+
+
+def noticed(use: Use) -> float:
+    """The bias above which an epsilon is too large."""
+    return _NOTICED_IN_UPDATES if use == "update" else _NOTICED
 
 
 def held_at(quantity: float, epsilon: float, *, clamps: bool) -> float:

@@ -64,7 +64,8 @@ class Epsilon:
     bias: float | None
     """Relative change of the result at the quantity's typical magnitude; of a logarithm, the absolute change."""
     dominated: float | None
-    """Share (0 to 1) of the non-zero elements whose result it changes by more than a tenth; None where unknown."""
+    """Share (0 to 1) of the non-zero elements whose result it changes by more than a tenth (of an optimizer's
+    update, by more than half); None where unknown."""
     recommended: Range
     verdict: Verdict
     message: str

@@ -6,11 +6,11 @@ import math
 
 from wellposed.advice.distribution import Distribution
 from wellposed.advice.effects import (
-    NOTICED,
     backward_amplification,
     bias,
     forward_amplification,
     held_at,
+    noticed,
     power,
     recommended,
 )
@@ -87,7 +87,7 @@ def _dominated(found: Found, protected: Distribution | None, held: float) -> flo
 
     def shows(v: float) -> bool:
         moved = bias(found.use, held, v, clamps=found.clamps)
-        return moved is not None and moved > NOTICED
+        return moved is not None and moved > noticed(found.use)
 
     return protected.share_where(shows, nonzero=True)
 
@@ -179,7 +179,7 @@ def _too_large(found: Found, held: float, moved: float | None, dominated: float 
     # Zeros (padding) are what an epsilon is for.
     if found.use not in _JUDGED_BY_BIAS or moved is None or 2 * protected.zero > protected.count:
         return False
-    return moved > NOTICED and (dominated is None or dominated > _MOST)
+    return moved > noticed(found.use) and (dominated is None or dominated > _MOST)
 
 
 def _sound(found: Found, held: float, moved: float | None) -> str:
