@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "wellposed"
 
 EVERY_ROOM = {
     "findings", "record", "rules", "diagnosis", "report", "capture", "trial", "chain", "shadow", "interpreter",
-    "integrations", "jax", "rewrites", "settings", "signals", "_native",
+    "integrations", "jax", "rewrites", "settings", "signals", "advice", "_native",
 }  # fmt: skip
 
 KNOWS = {
@@ -25,8 +25,9 @@ KNOWS = {
     "signals": set[str](),
     "rewrites": set[str](),
     "rules": {"findings", "record", "signals", "chain", "rewrites"},
+    "advice": {"findings", "record", "rules"},
     "diagnosis": {"findings", "record"},
-    "report": {"diagnosis", "findings", "record", "rewrites", "shadow"},
+    "report": {"advice", "diagnosis", "findings", "record", "rewrites", "shadow"},
     "capture": {"_native", "findings", "record", "shadow", "signals"},
     "chain": {"_native"},
     "shadow": {"_native", "findings", "record", "rewrites"},
@@ -54,7 +55,7 @@ LIBRARIES = {
 """The rooms that may import what is heavy."""
 
 IMPURE = {"os", "pathlib", "io", "time", "datetime", "random", "subprocess", "socket", "tempfile", "shutil", "sqlite3"}
-"""What a rule or a signal has no business with: they are pure functions."""
+"""What a rule, a signal or advice has no business with: they are pure functions."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -91,7 +92,7 @@ def violation(room: str, name: str) -> str | None:
     top, *rest = name.split(".")
     if top in LIBRARIES and room not in LIBRARIES[top]:
         return f"{top} belongs in {', '.join(sorted(LIBRARIES[top]))}"
-    if room in ("rules", "signals") and top in IMPURE:
+    if room in ("rules", "signals", "advice") and top in IMPURE:
         return f"{room} are pure functions, without {top}"
     known = rest[0] if top == "wellposed" and rest else None
     if known in KNOWS.keys() | EVERY_ROOM and known != room and known not in KNOWS[room]:
@@ -123,6 +124,8 @@ def test_arrows_point_the_right_way(file: Path) -> None:
         ("report", "from wellposed.cli.main import main"),
         ("signals", "from wellposed.record import Record"),
         ("signals", "import time"),
+        ("advice", "import torch"),
+        ("rules", "from wellposed.advice import epsilons_in"),
         ("diagnosis", "from wellposed.signals import Panel"),
         ("capture", "if TYPE_CHECKING:\n    pass\nelse:\n    from wellposed.cli import main"),
         ("cli", "import torch"),

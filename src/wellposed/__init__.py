@@ -2,7 +2,8 @@
 
 ``wellposed run train.py`` records an unmodified PyTorch program and names where its numbers break. In a notebook or a
 training loop, ``with wellposed.watch(model, optimizer) as w:`` does the same for a stretch of code, and
-``wellposed.audit(model, batch, loss_fn)`` probes a model once without training it.
+``wellposed.audit(model, batch, loss_fn)`` probes a model once without training it;
+``wellposed.epsilons(model, batch, loss_fn, optimizer)`` judges every epsilon in it.
 
 ``wellposed.matrix_chain_multiplication([10, 100, 5, 50])`` finds the best order for a product of several matrices, and
 ``wellposed.multi_dot([A, B, C])`` multiplies in it. Programs as they stand are put into it by ``@wellposed.ordered``
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wellposed.chain import Plan, matrix_chain_multiplication, multi_dot
+    from wellposed.integrations.epsilons import EpsilonReport, epsilons
     from wellposed.integrations.ordered import Ordered, ordered
     from wellposed.integrations.pytorch import Watch, audit, watch
     from wellposed.signals import EarlyWarning, InstabilityWarning, StoppedByWatch
@@ -27,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DigitsReport",
     "EarlyWarning",
+    "EpsilonReport",
     "InstabilityWarning",
     "Ordered",
     "Plan",
@@ -35,6 +38,7 @@ __all__ = [
     "__version__",
     "audit",
     "digits",
+    "epsilons",
     "matrix_chain_multiplication",
     "multi_dot",
     "ordered",
@@ -44,6 +48,7 @@ __all__ = [
 _HOMES = {
     "DigitsReport": "integrations.digits",
     "EarlyWarning": "signals",
+    "EpsilonReport": "integrations.epsilons",
     "InstabilityWarning": "signals",
     "Ordered": "integrations.ordered",
     "Plan": "chain",
@@ -51,6 +56,7 @@ _HOMES = {
     "Watch": "integrations.pytorch",
     "audit": "integrations.pytorch",
     "digits": "integrations.digits",
+    "epsilons": "integrations.epsilons",
     "matrix_chain_multiplication": "chain",
     "multi_dot": "chain",
     "ordered": "integrations.ordered",

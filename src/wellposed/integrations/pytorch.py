@@ -7,6 +7,7 @@ import io
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,6 +23,10 @@ from wellposed.record import Record
 from wellposed.signals import check_names
 
 _Optimizers = torch.optim.Optimizer | Iterable[torch.optim.Optimizer] | None
+
+
+class NoLossError(ValueError):
+    """The model's output is no scalar, and holds none as its loss."""
 
 
 class Watch:
@@ -146,6 +151,22 @@ def audit(
     The model is left as it was: gradients, buffers (running statistics) and the random state are put back.
     Raises ValueError where no scalar loss comes out.
     """
+    return audited(model, batch, loss_fn, optimizer, curvature=curvature, path=path)
+
+
+def audited(
+    model: torch.nn.Module,
+    batch: Any,
+    loss_fn: Callable[..., torch.Tensor] | None,
+    optimizer: torch.optim.Optimizer | None,
+    *,
+    curvature: bool = False,
+    path: str | Path | None = None,
+    during_forward: AbstractContextManager[Any] | None = None,
+    needs_loss: bool = True,
+) -> Watch:
+    """As `audit`, with the forward pass inside the context `during_forward`; without `needs_loss`, a model that gives
+    no scalar loss, or one without parameters, is recorded without a backward pass."""
     watched = watch(model, optimizer, path=path, budget=None, operators=True, on_warning=None)
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
@@ -160,7 +181,16 @@ def audit(
         with torch.random.fork_rng(devices=devices), watched, torch.enable_grad():
             for parameter, _ in gradients:
                 parameter.grad = None
-            _loss(model, batch, loss_fn).backward()
+            try:
+                with during_forward or nullcontext():
+                    loss = _loss(model, batch, loss_fn)
+            except NoLossError:
+                if needs_loss:
+                    raise
+                return watched
+            if not needs_loss and not loss.requires_grad:
+                return watched
+            loss.backward()
             watched._gradients_without_update(optimizer, details)
     finally:
         _put_back(buffers)
@@ -193,5 +223,5 @@ def _loss(model: torch.nn.Module, batch: Any, loss_fn: Callable[..., torch.Tenso
     else:
         loss = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
     if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-        raise ValueError("audit needs a scalar loss: give a loss_fn, or a batch with which the model returns its loss")
+        raise NoLossError("audit needs a scalar loss: give a loss_fn, or a batch with which the model returns its loss")
     return loss

@@ -28,7 +28,7 @@ from wellposed.report.story import make_story
 
 _BARS = 24
 _GENERATOR = '<meta name="generator" content="wellposed">'
-_STYLES = ("report.css", "figures.css", "unfolding.css")
+_STYLES = ("report.css", "figures.css", "unfolding.css", "epsilons.css")
 _SCRIPTS = ("helpers", "scales", "figure", "lines", "maps", "depth", "exponents", "operations", "page")
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&'\u2028\u2029"}
 

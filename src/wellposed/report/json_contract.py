@@ -7,6 +7,8 @@ import math
 from typing import Any
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Series
+from wellposed.report.epsilons import epsilons_of
+from wellposed.report.epsilons import to_json as epsilon_to_json
 from wellposed.report.merge import Facts, Runs, Told, facts, merge, merged_diagnosis
 
 SCHEMA = "wellposed/1"
@@ -22,6 +24,7 @@ def to_json(runs: Runs) -> dict[str, Any]:
         "run": _run(about),
         "verdict": merged_diagnosis(told).verdict,
         "findings": [_finding(each) for each in told],
+        "epsilons": [epsilon_to_json(each) for each in epsilons_of(runs[0][0])],
     }
     return dict(_finite(found))
 

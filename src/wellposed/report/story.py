@@ -13,6 +13,7 @@ from wellposed.record import Record
 from wellposed.report import opening
 from wellposed.report.bars import Picture, picture
 from wellposed.report.chain import Link, Unfolding, unfold
+from wellposed.report.epsilons import EpsilonSection, epsilons_of, section
 from wellposed.report.merge import Facts, Runs, Told, facts, merge, merged_diagnosis
 from wellposed.report.text import MESSAGE_LIMIT, counted, gist, human, is_code, plain, plain_lines
 
@@ -114,6 +115,8 @@ class Story:
     """Paths of the records, quoted for a shell."""
     rules: tuple[str, ...]
     """Names of the rules that found a root or give advice, in the order they are told."""
+    epsilons: EpsilonSection | None = None
+    """Of the first process; None where there is none."""
 
 
 def make_story(runs: Runs, *, bars: int = 16) -> Story:
@@ -140,6 +143,7 @@ def make_story(runs: Runs, *, bars: int = 16) -> Story:
         advice=tuple(_chapter(by_id[each.id], runs, bars, []) for each in diagnosis.advice),
         records=tuple(shlex.quote(plain(str(record.path), 1000)) for record, _ in runs),
         rules=tuple(dict.fromkeys(plain(each.finding.rule) for each in told if each.finding.role != "consequence")),
+        epsilons=section(epsilons_of(runs[0][0])),
     )
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wellposed.report.bars import Picture
+from wellposed.report.epsilons import EpsilonSection, colour_of
 from wellposed.report.merge import Runs
 from wellposed.report.story import Chapter, Happening, Measured, Remedy, Story, make_story
 from wellposed.report.text import counted
@@ -21,6 +22,8 @@ from wellposed.report.text import counted
 _WIDEST = 100
 _FOLLOWED = 8
 """Consequences shown a root; the page and the JSON have all."""
+_EPSILONS = 5
+"""Epsilons shown that are not sound; the page and the JSON have all."""
 _BAR = 28
 _INDENT = 3
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -98,6 +101,9 @@ def _blocks(story: Story, width: int) -> Iterable[RenderableType]:
         yield Text()
         yield _heading("advice (did no harm in this run)")
         yield from (_advice(each) for each in story.advice)
+    if story.epsilons is not None:
+        yield Text()
+        yield from _epsilons(story.epsilons)
 
 
 def _chapter(chapter: Chapter, number: str, width: int) -> Iterable[RenderableType]:
@@ -223,6 +229,21 @@ def _advice(chapter: Chapter) -> RenderableType:
         text.append("\ninstead: ", "green")
         text.append(remedy.title)
     return _indented(text)
+
+
+def _epsilons(told: EpsilonSection) -> Iterable[RenderableType]:
+    """One quiet line, and the epsilons that are not sound."""
+    unsound = told.unsound
+    yield _indented(Text(told.summary, "bold" if unsound else "dim"))
+    for row in unsound[:_EPSILONS]:
+        text = Text(row.verdict, f"bold {colour_of(row.verdict)}")
+        text.append(f" {row.kind}{f' ×{row.times}' if row.times > 1 else ''} {row.place or row.module}".rstrip(), "dim")
+        text.append(f"\n{row.message}")
+        text.append("\nrecommended: ", "green")
+        text.append(row.recommended)
+        yield _indented(text, _INDENT + 2)
+    if len(unsound) > _EPSILONS:
+        yield _indented(Text(f"and {len(unsound) - _EPSILONS:,} more, in the page", "dim"), _INDENT + 2)
 
 
 def _commands(story: Story, width: int) -> list[Text]:

@@ -92,7 +92,7 @@ def check(record: Record) -> Iterator[Finding]:
         operation, added = occurrences[0]
         if added is None or _divides(record, operation):
             quantity, epsilon = found[0]
-            if not _is_noise(record, operation, quantity):
+            if not is_rounding_noise(record, operation, quantity):
                 yield _finding(record, operation, quantity, epsilon, occurrences=len(found))
 
 
@@ -140,7 +140,7 @@ def _divides(record: Record, operation: Operation) -> bool:
     return False
 
 
-def _is_noise(record: Record, operation: Operation, quantity: float) -> bool:
+def is_rounding_noise(record: Record, operation: Operation, quantity: float) -> bool:
     """Whether the quantity is a deviation no larger than the rounding of the values it was computed from."""
     source = origin(record, operation.inputs[0])
     if operation.base in _NORMALISATIONS:
