@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "wellposed"
 
 EVERY_ROOM = {
-    "findings", "record", "rules", "diagnosis", "report", "capture", "trial", "chain", "shadow", "interpreter",
+    "findings", "record", "advice", "rules", "diagnosis", "report", "capture", "trial", "chain", "shadow", "interpreter",
     "integrations", "jax", "rewrites", "settings", "signals", "_native",
 }  # fmt: skip
 
@@ -25,8 +25,9 @@ KNOWS = {
     "signals": set[str](),
     "rewrites": set[str](),
     "rules": {"findings", "record", "signals", "chain", "rewrites"},
+    "advice": {"findings", "record", "rules"},
     "diagnosis": {"findings", "record"},
-    "report": {"findings", "record", "diagnosis", "shadow"},
+    "report": {"findings", "record", "diagnosis", "shadow", "advice"},
     "capture": {"record", "signals", "shadow", "_native"},
     "chain": {"_native"},
     "shadow": {"_native", "findings", "record", "rewrites"},
@@ -91,7 +92,7 @@ def violation(room: str, name: str) -> str | None:
     top, *rest = name.split(".")
     if top in LIBRARIES and room not in LIBRARIES[top]:
         return f"{top} belongs in {', '.join(sorted(LIBRARIES[top]))}"
-    if room in ("rules", "signals") and top in IMPURE:
+    if room in ("rules", "signals", "advice") and top in IMPURE:
         return f"{room} are pure functions, without {top}"
     known = rest[0] if top == "wellposed" and rest else None
     if known in KNOWS.keys() | EVERY_ROOM and known != room and known not in KNOWS[room]:

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from wellposed.chain import Plan, matrix_chain_multiplication, multi_dot
     from wellposed.integrations.ordered import Ordered, ordered
     from wellposed.integrations.pytorch import Watch, audit, watch
+    from wellposed.integrations.would_fit import FitReport, would_fit
     from wellposed.signals import EarlyWarning, InstabilityWarning, StoppedByWatch
 
 __version__ = "0.1.0"
 __all__ = [
     "EarlyWarning",
+    "FitReport",
     "InstabilityWarning",
     "Ordered",
     "Plan",
@@ -37,10 +39,12 @@ __all__ = [
     "multi_dot",
     "ordered",
     "watch",
+    "would_fit",
 ]
 
 _HOMES = {
     "EarlyWarning": "signals",
+    "FitReport": "integrations.would_fit",
     "InstabilityWarning": "signals",
     "Ordered": "integrations.ordered",
     "Plan": "chain",
@@ -51,6 +55,7 @@ _HOMES = {
     "multi_dot": "chain",
     "ordered": "integrations.ordered",
     "watch": "integrations.pytorch",
+    "would_fit": "integrations.would_fit",
 }
 """The modules of what is loaded when it is first used."""
 _MODULES = ("jax", "torch")

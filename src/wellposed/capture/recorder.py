@@ -40,6 +40,8 @@ class Recorder(TorchDispatchMode):
         """True while the program is not to be watched, yet the mode cannot be left."""
         self.hear: Callable[[Any, tuple[Any, ...], Any], None] | None = None
         """Called with the operators of the forward pass, where somebody listens."""
+        self.on_result: Callable[[int, Any, tuple[Any, ...], dict[str, Any], Any], None] | None = None
+        """Called with an operation's number on the tape, and the operator with its arguments and result."""
         self.only_hears = False
         """True in a step whose operators are not put on the tape."""
         self.awaiting_forward = False
@@ -104,6 +106,8 @@ class Recorder(TorchDispatchMode):
                     func, args, kwargs, out, site, -1 if site < 0 else self.modules.current, BACKWARD,
                     (done - begin) * 1e-9, node._sequence_nr(), next_sequence() - 1 if torch.is_grad_enabled() else -1,
                 )  # fmt: skip
+            if self.on_result is not None:
+                self.on_result(self.tape.last, func, args, kwargs or {}, out)
             if trouble:
                 self.on_trouble(trouble, func, args, kwargs or {}, out)
             if self.tape.pending > self.rows_wanted:

@@ -44,6 +44,10 @@ class Options:
     """False takes the processor's own memory for an accelerator's: to try the way of such tensors without one."""
     watches_operators: bool = True
     """Whether every operator's output is checked between the full steps; else only the outputs of modules."""
+    counts_exponents: bool = False
+    """Whether the exponents of every result are counted in full steps."""
+    on_operation: Callable[[int, Any, tuple[Any, ...], dict[str, Any], Any], None] | None = None
+    """Told, where exponents are counted, of each operation's number, operator, arguments and result."""
     warns: bool = False
     """Whether early-warning signals are followed."""
     on_warning: Callable[[EarlyWarning], None] | None = None

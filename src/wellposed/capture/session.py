@@ -28,6 +28,7 @@ from wellposed.capture.parameters import Parameters, leaves_of
 from wellposed.capture.patches import Patches, force_eager
 from wellposed.capture.recorder import FORWARD, OPTIMIZER, Recorder, address_of, next_sequence
 from wellposed.capture.recording import Options, Progress
+from wellposed.capture.spreads import Spreads
 from wellposed.capture.steps import StepWatch
 from wellposed.capture.stretches import Stretches
 from wellposed.capture.trainers import trainer_in_stack
@@ -78,6 +79,10 @@ class Session:
             self._tape, self._operators, writer, self._stretches.escalate, self._readings.read_operands
         )
         self._recorder.on_trouble = self._troubles.operator
+        if options.counts_exponents:
+            self._recorder.on_result = Spreads(
+                writer.add, lambda: self._stretches.level == "full", options.on_operation
+            ).count
         self._patches = Patches()
         self._steps = StepWatch(self, self._patches, self._fail)
         self._modules.on_outermost = self._outermost_call

@@ -147,6 +147,31 @@ def audit(
     Raises ValueError where no scalar loss comes out.
     """
     watched = watch(model, optimizer, path=path, budget=None, operators=True, on_warning=None)
+    return _record_once(watched, model, batch, loss_fn, optimizer, curvature=curvature)
+
+
+def record_once(
+    model: torch.nn.Module,
+    batch: Any,
+    loss_fn: Callable[..., torch.Tensor] | None,
+    optimizer: torch.optim.Optimizer | None,
+    path: Path,
+    options: Options,
+) -> Watch:
+    """As `audit`, recorded as `options` say."""
+    watched = Watch(model, optimizer, path, options)
+    return _record_once(watched, model, batch, loss_fn, optimizer, curvature=False)
+
+
+def _record_once(
+    watched: Watch,
+    model: torch.nn.Module,
+    batch: Any,
+    loss_fn: Callable[..., torch.Tensor] | None,
+    optimizer: torch.optim.Optimizer | None,
+    *,
+    curvature: bool,
+) -> Watch:
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
     devices = [device.index or 0 for device in {each.device for each, _ in gradients} if device.type == "cuda"]
@@ -155,27 +180,29 @@ def audit(
         if curvature:
             trained = [parameter for parameter, _ in gradients if parameter.requires_grad]
             with torch.random.fork_rng(devices=devices):
-                details = curvature_of(lambda: _loss(model, batch, loss_fn), trained, optimizer)
-            _put_back(buffers)
+                details = curvature_of(lambda: loss_of(model, batch, loss_fn), trained, optimizer)
+            put_back(buffers)
         with torch.random.fork_rng(devices=devices), watched, torch.enable_grad():
             for parameter, _ in gradients:
                 parameter.grad = None
-            _loss(model, batch, loss_fn).backward()
+            loss_of(model, batch, loss_fn).backward()
             watched._gradients_without_update(optimizer, details)
     finally:
-        _put_back(buffers)
+        put_back(buffers)
         for parameter, gradient in gradients:
             parameter.grad = gradient
     return watched
 
 
-def _put_back(buffers: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+def put_back(buffers: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    """Give buffers the values they had."""
     with torch.no_grad():
         for buffer, before in buffers:
             buffer.copy_(before)
 
 
-def _loss(model: torch.nn.Module, batch: Any, loss_fn: Callable[..., torch.Tensor] | None) -> torch.Tensor:
+def loss_of(model: torch.nn.Module, batch: Any, loss_fn: Callable[..., torch.Tensor] | None) -> torch.Tensor:
+    """The scalar loss of the model on a batch, as `audit` understands it. Raises ValueError where there is none."""
     target: Any = None
     if isinstance(batch, Mapping):
         output = model(**copy.copy(batch))
@@ -193,5 +220,5 @@ def _loss(model: torch.nn.Module, batch: Any, loss_fn: Callable[..., torch.Tenso
     else:
         loss = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
     if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-        raise ValueError("audit needs a scalar loss: give a loss_fn, or a batch with which the model returns its loss")
+        raise ValueError("a scalar loss is needed: give a loss_fn, or a batch with which the model returns its loss")
     return loss

@@ -1,0 +1,113 @@
+"""Each operator once more in the format, on the operands of the float32 run: what a prediction is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_flatten, tree_map
+
+from wellposed.advice.fit_model import Fit
+from wellposed.advice.fit_outcome import Agreement
+from wellposed.advice.formats import Target
+from wellposed.integrations.fake_precision import is_wide, round_to
+
+_NATIVE = ("float16", "bfloat16")
+"""Formats in which PyTorch computes; the 8-bit ones are for storage, and for matrix products of some devices."""
+
+
+class Replay:
+    """Runs operators again, told of each by the recorder, which has left its dispatch mode by then."""
+
+    def __init__(self, target: Target):
+        self._target = target
+        self._dtype: torch.dtype = getattr(torch, target.name)
+        self.finite: set[int] = set()
+        """Operations of whose operands nothing overflows: an infinity is their own doing."""
+        self.whole: set[int] = set()
+        """Those of whose operands nothing vanishes either: a zero is their own doing."""
+        self.overflowed: set[int] = set()
+        self.vanished: set[int] = set()
+        self.simulated: set[str] = set()
+        """Operators without a kernel of the format."""
+
+    @torch.no_grad()
+    def operation(self, number: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        """`number` is the operation's id in the record. An operator that draws random numbers or writes into its
+        operands is passed over: running it again would disturb the program."""
+        if getattr(func, "is_view", False) or func._schema.is_mutable or torch.Tag.nondeterministic_seeded in func.tags:
+            return
+        operands = [each for each in tree_flatten((args, kwargs))[0] if is_wide(each)]
+        results = [each for each in tree_flatten(out)[0] if is_wide(each)]
+        fates = [self._fate(each) for each in operands]
+        if not results or not all(finite for finite, _ in fates):
+            return
+        again = self._again(func, args, kwargs)
+        if again is None or [each.shape for each in again] != [each.shape for each in results]:
+            return
+        self.finite.add(number)
+        if all(whole for _, whole in fates):
+            self.whole.add(number)
+        for before, after in zip(results, again, strict=True):
+            wide = after.to(before.dtype)
+            finite = torch.isfinite(before)
+            beyond = ~torch.isfinite(wide) if self._target.has_infinity else wide.abs() >= self._target.overflow
+            if bool((finite & beyond).any()):
+                self.overflowed.add(number)
+            if bool(((before != 0) & (round_to(wide, self._target) == 0)).any()):
+                self.vanished.add(number)
+
+    def _fate(self, operand: torch.Tensor) -> tuple[bool, bool]:
+        """Whether the operand enters the format with nothing infinite, and with nothing turned into zero."""
+        rounded = operand.to(self._dtype).to(operand.dtype)
+        beyond = torch.isfinite(operand) & (operand.abs() >= self._target.overflow)
+        finite = not bool((beyond | ~torch.isfinite(operand)).any())
+        return finite, not bool(((rounded == 0) & (operand != 0)).any())
+
+    def _again(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor] | None:
+        if self._target.name in _NATIVE:
+            try:
+                return self._results(func, args, kwargs, lambda each: each.to(self._dtype), (self._dtype,))
+            except (RuntimeError, TypeError, NotImplementedError):
+                pass
+        self.simulated.add(str(func).removeprefix("aten.").split(".")[0])
+        try:
+            return self._results(func, args, kwargs, lambda each: round_to(each, self._target), ())
+        except (RuntimeError, TypeError, NotImplementedError):
+            return None
+
+    def _results(
+        self,
+        func: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        convert: Callable[[torch.Tensor], torch.Tensor],
+        more: tuple[torch.dtype, ...],
+    ) -> list[torch.Tensor]:
+        given, named = tree_map(
+            lambda each: convert(each) if is_wide(each) else (self._dtype if more and _is_wide_dtype(each) else each),
+            (args, kwargs),
+        )
+        found = tree_flatten(func(*given, **named))[0]
+        return [each for each in found if is_wide(each) or (isinstance(each, torch.Tensor) and each.dtype in more)]
+
+
+def _is_wide_dtype(value: Any) -> bool:
+    """A dtype handed to an operator, such as that of a sum."""
+    return value in (torch.float32, torch.float64) if isinstance(value, torch.dtype) else False
+
+
+def agreement(fit: Fit, replay: Replay) -> tuple[Agreement, Agreement]:
+    """Predicted against observed: overflows, and results that vanish."""
+
+    def compare(predicted: Iterable[int], observed: set[int], compared: set[int]) -> Agreement:
+        found, seen = set(predicted) & compared, observed & compared
+        return Agreement(len(found), len(seen), len(found & seen))
+
+    overflows = (number for each in fit.operations for number in each.overflows)
+    vanishes = (number for each in fit.operations for number in each.vanishes)
+    return (
+        compare(overflows, replay.overflowed, replay.finite),
+        compare(vanishes, replay.vanished, replay.whole),
+    )
