@@ -65,17 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-size", metavar="500MB", help="size that the record may reach, or none (default: 500MB)")
     add("--steps", metavar="A-B", help="record these steps (from 0) in full, whatever the budget says")
     add("--fail-on", metavar="SEVERITY", help="error or warning: end with 1 when a finding is as severe or more")
-    add(
-        "--as",
-        dest="format",
-        metavar="FORMAT",
-        help="also predict how it would fare in float16, bfloat16, float8_e4m3fn or float8_e5m2",
-    )
-    add(
-        "--check",
-        action="store_true",
-        help="with --as: run the program again, rounded so (its files are written again)",
-    )
+    formats = "float16, bfloat16, float8_e4m3fn or float8_e5m2"
+    add("--as", dest="format", metavar="FORMAT", help=f"also predict whether it would survive in {formats}")
+    add("--check", action="store_true", help="with --as: run the program again, rounded so; it writes its files again")
     add("--rounded", help=argparse.SUPPRESS)
     add("--quiet", action="store_true", help="print nothing of our own while and after the program runs")
     add("-m", dest="module", nargs=argparse.REMAINDER, help="run a module, as python -m; the rest belongs to it")

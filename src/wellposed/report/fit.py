@@ -104,6 +104,8 @@ def _blocks(fit: Fit, check: Check | ScriptCheck | None) -> Iterable[RenderableT
     if check is not None:
         survives = check.mixed.survives if isinstance(check, Check) else check.proposed.survives
     yield Text.assemble((f"As {fit.target.name}: ", "bold"), (fit.message, "green" if survives else "red"))
+    if isinstance(check, Check):
+        yield _in(_verified(check, fit.target.name))
     shares = "" if fit.exact else "; shares are what extremes prove, so at least these"
     yield _in(
         Text(f"predicted from {counted(fit.looked_at, 'operation')} of {counted(fit.steps, 'step')}{shares}", "dim")
@@ -131,6 +133,17 @@ def _blocks(fit: Fit, check: Check | ScriptCheck | None) -> Iterable[RenderableT
     if check is not None:
         yield Text()
         yield from _checked(check) if isinstance(check, Check) else _run_again(check)
+
+
+def _verified(check: Check, name: str) -> Text:
+    """What running it says, which counts for more than the prediction above it."""
+    needs = [f"{', '.join(plain(each.module) for each in check.keep)} in float32"] if check.keep else []
+    needs += [f"a loss scale of {check.scale:g}"] if check.scale != 1.0 else []
+    if not check.mixed.survives:
+        return Text(f"Checked: it does not survive in {name}, with what is proposed either.", "red")
+    return Text(
+        f"Checked: it survives in {name}" + (f" with {' and '.join(needs)}." if needs else " as it is."), "green"
+    )
 
 
 def _operations(operations: list[OperationFit]) -> RenderableType:
