@@ -86,7 +86,12 @@ def fit(record: Record, dtype: object) -> Fit:
     spreads = record.result_exponents()
     places: dict[tuple[object, ...], _Place] = {}
     forward: list[Operation] = []
-    largest = 0.0
+    gradients = gradients_of(record)
+    # Gradients that are beyond the format only in between are those of a module to keep; where the parameters' own are,
+    # the loss is too large.
+    beyond = max((row.gradient.largest_magnitude for row, _ in gradients if row.gradient), default=0.0)
+    scales_down = beyond >= target.overflow
+    magnitudes: dict[str, float] = defaultdict(float)
     looked_at = 0
     for operation in record.operations():
         if operation.phase == "optimizer":
@@ -96,7 +101,7 @@ def fit(record: Record, dtype: object) -> Fit:
         if operation.phase == "forward":
             forward.append(operation)
         elif scope:
-            largest = max(largest, _largest(operation))
+            magnitudes[scope] = max(magnitudes[scope], _largest(operation))
         if operation.is_view:
             continue
         fates = _fates(operation, spreads, target)
@@ -110,10 +115,10 @@ def fit(record: Record, dtype: object) -> Fit:
         (found for place in places.values() if (found := place.told()) is not None),
         key=lambda each: (_ORDER.index(each.harm), -each.fate.overflow, -each.fate.vanish),
     )
-    gradients = gradients_of(record)
+    largest = max((each for each in magnitudes.values() if scales_down or each < target.overflow), default=0.0)
     scale = propose_scale(largest, gradients, target)
     parameters = tuple(parameters_in(record, gradients, target, scale.scale if scale else 1.0))
-    keep = tuple(_keep(told))
+    keep = tuple(_keep(told, gradients_too=not scales_down))
     verdict, message = _judge(target, keep, scale, told)
     return Fit(
         target=target,
@@ -162,15 +167,16 @@ def _badness(fate: Fate) -> tuple[float, float, float]:
     return fate.overflow, fate.vanish, fate.subnormal
 
 
-def _keep(operations: Iterable[OperationFit]) -> Iterable[Keep]:
+def _keep(operations: Iterable[OperationFit], *, gradients_too: bool) -> Iterable[Keep]:
     """The modules in whose forward something breaks. An operator whose operand is beyond the format breaks as well:
     the value would have to enter it in float32."""
     reasons: dict[str, list[str]] = defaultdict(list)
     for each in operations:
-        if each.harm is not None and each.where.phase == "forward" and each.scope:
+        if each.harm is not None and each.scope and (gradients_too or each.where.phase == "forward"):
             operator = (each.where.operator or "").split(".")
             name = operator[1] if len(operator) > 1 else operator[0]
-            reasons[each.scope].append(f"{name}: {each.why}")
+            phase = "in backward, " if each.where.phase == "backward" else ""
+            reasons[each.scope].append(f"{phase}{name}: {each.why}")
     return [Keep(module, tuple(dict.fromkeys(whys))[:_MOST_REASONS]) for module, whys in reasons.items()]
 
 

@@ -38,7 +38,7 @@ def propose_scale(
     if largest >= target.overflow:
         reason = f"gradients reach {largest:.3g}: the loss must be scaled down"
     else:
-        reason = f"{_percent(lost_without)} of the gradients vanish as they are, {_percent(lost_with)} with it"
+        reason = f"{_percent(lost_without)} of the gradients vanish as they are, {_percent(lost_with)} with the scale"
     if not works:
         reason += f"; gradients are spread over more than {target.name} can hold, and no scale saves all of them"
     room = target.limits.largest / (largest * highest)
@@ -80,4 +80,6 @@ def _weak(gradients: Sequence[tuple[ParameterStep, Spread | None]], target: Targ
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if share >= 0.001 or not share else "less than 0.1 %"
+    if not share:
+        return "none"
+    return f"{100 * share:.1f} %" if share >= 0.001 else "less than 0.1 %"

@@ -23,6 +23,8 @@ _BEAR_INFINITY = frozenset({
 })  # fmt: skip
 _PASS_ON = frozenset({"add", "sub", "masked_fill", "where", "_to_copy", "clone", "cat", "copy", "contiguous"})
 """Operators through which an infinity travels as itself."""
+_ADDING = frozenset({"add", "sub", "rsub", "cat"})
+"""Operators in which a small operand is one among larger ones."""
 _DIVISORS = {"div": "other", "reciprocal": "self", "rsqrt": "self", "log": "self", "log2": "self", "log10": "self"}
 """Operators that make an infinity of a zero, and the name of the operand that must not be zero."""
 _FURTHEST = 200
@@ -54,6 +56,8 @@ def harm_of(
                 f"(half of its smallest number is {target.vanish:.3g})"
             )
         for operand, fate in fates:
+            if all(each.base in _ADDING for each in record.consumers(operation.id) if not each.is_view):
+                continue
             alive = operand.statistics is not None and operand.statistics.zero < operand.statistics.count
             if alive and fate.vanish > _MOST_LOST * _nonzero(operand) and fate.largest < target.limits.smallest_normal:
                 return "lost", f"most of its result is below {target.name}'s smallest number and becomes 0"

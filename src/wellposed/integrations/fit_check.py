@@ -30,6 +30,8 @@ class Checker:
         self._fit = fit
         self._replay = replay
         self._runs = 0
+        self._native = setting.target.name in _NATIVE
+        """Whether mixed precision runs on the format's own kernels; else rounding stands for them."""
         self._reference = Pass(math.nan, {})
 
     def check(self, optimizer: torch.optim.Optimizer | None) -> Check:
@@ -62,9 +64,21 @@ class Checker:
             found = self._setting.native()
             if "not implemented" not in found.error:
                 return outcome(kind, f"{target.name} kernels", found, self._reference, target)
-        return self._try((), 1.0, outside=True, kind=kind)[0]
+        return self._rounded((), 1.0, outside=True, kind=kind)[0]
 
-    def _try(
+    def _try(self, keep: list[str], scale: float) -> Outcome:
+        """Mixed precision with these modules in float32."""
+        if self._native:
+            self._runs += 1
+            found = self._setting.mixed(keep, scale)
+            if not found.error:
+                kernels = f"{self._setting.target.name} kernels"
+                return outcome("mixed", kernels, found, self._reference, self._setting.target)
+            # A kernel that is missing here, or one that wants all its operands in one dtype.
+            self._native = False
+        return self._rounded(keep, scale)[0]
+
+    def _rounded(
         self, keep: list[str] | tuple[()], scale: float, *, outside: bool = False, kind: str = "mixed"
     ) -> tuple[Outcome, FakePrecision]:
         self._runs += 1
@@ -75,14 +89,15 @@ class Checker:
         """Modules until the run survives: where the predicted ones do not suffice, the first in which something still
         overflows. A loss scale that is too high for rounded gradients is halved, as a GradScaler would."""
         for _ in range(_MOST_GROWTH):
-            result, mode = self._try(keep, scale)
+            result = self._try(keep, scale)
             for _ in range(_MOST_HALVINGS):
                 if result.survives or not _only_gradients_break(result):
                     break
                 scale /= 2
-                result, mode = self._try(keep, scale)
+                result = self._try(keep, scale)
             if result.survives:
                 break
+            _, mode = self._rounded(keep, scale)
             broken = [scope for scope, seen in mode.seen.items() if seen.overflow and scope not in (*keep, OUTSIDE)]
             if not broken:
                 break
@@ -91,7 +106,7 @@ class Checker:
 
     def _shrunk(self, keep: list[str], scale: float) -> tuple[tuple[Member, ...], Outcome, bool]:
         """Without each in turn: what still survives goes. Then none can be left out, which the last round shows."""
-        result, _ = self._try(keep, scale)
+        result = self._try(keep, scale)
         if not result.survives:
             return tuple(Member(each, "the run breaks with it as well") for each in keep), result, False
         needed: dict[str, str] = {}
@@ -102,7 +117,7 @@ class Checker:
             for module in reversed(keep):
                 if self._runs >= _MOST_RUNS:
                     return tuple(Member(each, needed.get(each, "not tried")) for each in keep), result, False
-                tried, _ = self._try([each for each in keep if each != module], scale)
+                tried = self._try([each for each in keep if each != module], scale)
                 if tried.survives:
                     keep, result, shrinks = [each for each in keep if each != module], tried, bool(needed)
                 else:

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_map
 from wellposed.advice.fit_outcome import Outcome
 from wellposed.advice.formats import Target
 from wellposed.integrations.fake_precision import FakePrecision, is_wide
+from wellposed.integrations.fit_mixed import mixed
 from wellposed.integrations.pytorch import loss_of, put_back
 
 LossFunction = Callable[..., torch.Tensor] | None
@@ -55,6 +56,14 @@ class Setting:
         with mode.applied(self.model):
             return self._pass(self.model, self.batch, scale), mode
 
+    def mixed(self, keep: Collection[str], scale: float) -> Pass:
+        """A copy with the format's own kernels, but for `keep` and what runs outside of modules."""
+        try:
+            model = mixed(self.model, getattr(torch, self.target.name), keep)
+        except (RuntimeError, TypeError) as error:
+            return Pass(math.nan, {}, _first_line(error))
+        return self._pass(model, self.batch, scale)
+
     def native(self) -> Pass:
         """A copy of the model cast to the format, run with the format's own kernels."""
         dtype = getattr(torch, self.target.name)
@@ -71,7 +80,7 @@ class Setting:
                 loss = loss_of(model, batch, self.loss_fn)
                 value = float(loss.detach())
                 (loss * scale if scale != 1.0 else loss).backward()
-            except (RuntimeError, NotImplementedError, ArithmeticError) as error:
+            except (RuntimeError, TypeError, NotImplementedError, ArithmeticError) as error:
                 return Pass(math.nan, {}, _first_line(error))
             gradients = {
                 name: parameter.grad.detach().to(torch.float64) / scale
