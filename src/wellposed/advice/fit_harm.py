@@ -23,7 +23,7 @@ _BEAR_INFINITY = frozenset({
 })  # fmt: skip
 _PASS_ON = frozenset({"add", "sub", "masked_fill", "where", "_to_copy", "clone", "cat", "copy", "contiguous"})
 """Operators through which an infinity travels as itself."""
-_ADDING = frozenset({"add", "sub", "rsub", "cat"})
+_ADDING = frozenset({"add", "sub", "rsub", "cat", "sum", "mean"})
 """Operators in which a small operand is one among larger ones."""
 _DIVISORS = {"div": "other", "reciprocal": "self", "rsqrt": "self", "log": "self", "log2": "self", "log10": "self"}
 """Operators that make an infinity of a zero, and the name of the operand that must not be zero."""
@@ -56,6 +56,9 @@ def harm_of(
                 f"(half of its smallest number is {target.vanish:.3g})"
             )
         for operand, fate in fates:
+            # What is left of a sum may be the rounding of its terms; a zero is as good.
+            if operation.base in _ADDING or math.prod(operand.shape) == 1:
+                continue
             if all(each.base in _ADDING for each in record.consumers(operation.id) if not each.is_view):
                 continue
             alive = operand.statistics is not None and operand.statistics.zero < operand.statistics.count

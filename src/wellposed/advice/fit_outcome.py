@@ -43,8 +43,12 @@ class Outcome:
     """Share of the gradients' elements that are not zero in float32 and are here, 0 to 1."""
     gradient_cosine: float
     """Cosine of the angle between all gradients here and in float32; NaN where one is not finite."""
+    gradient_ratio: float
+    """Euclidean norm of all gradients here over that in float32."""
     survives: bool
-    """Ran through with finite numbers, a loss close to float32's and gradients that point the same way."""
+    """Ran through with finite numbers, and with gradients that are about as long as float32's and point the same way;
+    without gradients, with a loss close to float32's. (A loss that is a difference of large terms may be far from
+    float32's while its gradients are not.)"""
 
     @property
     def loss_error(self) -> float:

@@ -15,10 +15,14 @@ from wellposed.integrations.fit_updates import check_updates
 
 _NATIVE = ("float16", "bfloat16")
 _ROUNDED = "float32 kernels, results rounded"
+_NO_KERNEL = ("not implemented", "same dtype", "expected scalar type", "should be the same", "cannot be copied")
+"""What PyTorch says of a kernel that is missing, or of one that wants all its operands in one dtype: no verdict on the
+model, so rounding is to tell."""
 _MOST_GROWTH = 12
 """Modules that are added where the predicted ones do not suffice."""
 _MOST_RUNS = 60
 """Passes after which the search for the smallest set ends where it is."""
+_MOSTLY = 0.5
 _MOST_HALVINGS = 12
 
 
@@ -62,7 +66,7 @@ class Checker:
         if target.name in _NATIVE:
             self._runs += 1
             found = self._setting.native()
-            if "not implemented" not in found.error:
+            if not any(words in found.error for words in _NO_KERNEL):
                 return outcome(kind, f"{target.name} kernels", found, self._reference, target)
         return self._rounded((), 1.0, outside=True, kind=kind)[0]
 
@@ -71,10 +75,9 @@ class Checker:
         if self._native:
             self._runs += 1
             found = self._setting.mixed(keep, scale)
-            if not found.error:
+            if not any(words in found.error for words in _NO_KERNEL):
                 kernels = f"{self._setting.target.name} kernels"
                 return outcome("mixed", kernels, found, self._reference, self._setting.target)
-            # A kernel that is missing here, or one that wants all its operands in one dtype.
             self._native = False
         return self._rounded(keep, scale)[0]
 
@@ -136,6 +139,9 @@ def _what_breaks(result: Outcome) -> str:
         return f"the loss is {result.loss}"
     if result.gradients_nonfinite:
         return f"{result.gradients_nonfinite:,} elements of the gradients are not finite"
-    if result.loss_error > 0.01:
+    if not result.gradient_cosine >= 0.99 and result.loss_error > 0.01:
         return f"the loss is {result.loss:.4g}, in float32 {result.reference_loss:.4g}"
-    return f"gradients point elsewhere than in float32 (cosine {result.gradient_cosine:.2f})"
+    if result.gradients_lost > _MOSTLY:
+        return f"{100 * result.gradients_lost:.0f} % of the gradients are lost"
+    turned = f"at a cosine of {result.gradient_cosine:.2f}"
+    return f"gradients are {result.gradient_ratio:.2g} times as long as in float32, {turned}"
