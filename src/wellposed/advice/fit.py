@@ -163,15 +163,15 @@ def _largest(operation: Operation) -> float:
     return found
 
 
-def _badness(fate: Fate) -> tuple[float, float, float]:
-    return fate.overflow, fate.vanish, fate.subnormal
+def _badness(fate: Fate) -> tuple[float, ...]:
+    return fate.overflow, fate.vanish, fate.subnormal, fate.largest
 
 
 def _keep(operations: Iterable[OperationFit], *, gradients_too: bool) -> Iterable[Keep]:
     """The modules in whose forward something breaks. An operator whose operand is beyond the format breaks as well:
     the value would have to enter it in float32."""
     reasons: dict[str, list[str]] = defaultdict(list)
-    for each in operations:
+    for each in sorted(operations, key=lambda each: each.operations):
         if each.harm is not None and each.scope and (gradients_too or each.where.phase == "forward"):
             operator = (each.where.operator or "").split(".")
             name = operator[1] if len(operator) > 1 else operator[0]
@@ -193,7 +193,7 @@ def _judge(
     if needs_scale and scale is not None:
         parts.append(f"a loss scale of {scale.scale:g}")
     if outside:
-        parts.append("what is computed outside of modules (the loss) in float32, as autocast does")
+        parts.append("what is computed outside of modules in float32, as autocast does")
     if wide and scale is not None:
         return "gradients-too-wide", f"Would not train in {target.name} at any loss scale: {scale.reason}." + (
             f" It needs as well: {'; '.join(parts)}." if parts else ""

@@ -29,14 +29,21 @@ def propose_scale(
     lost_without = _lost(gradients, target, 1.0)
     weak_without = _weak(gradients, target)
     highest = 2.0 ** math.floor(math.log2(target.limits.largest / HEADROOM / largest))
-    if largest < target.overflow and lost_without < 1e-12 and weak_without < _WEAK:
-        reason = f"nothing in backward vanishes or overflows in {target.name} as it is"
-        room = target.limits.largest / largest
-        return LossScale(1.0, False, True, lost_without, lost_without, largest, room, reason)
+    if largest < target.overflow:
+        highest = max(1.0, highest)
+        nothing = lost_without == 0 and weak_without < _WEAK
+        if nothing or (highest == 1.0 and lost_without <= _TOLERABLE):
+            reason = f"nothing in backward vanishes or overflows in {target.name} as it is"
+            if not nothing:
+                reason = f"{_percent(lost_without)} of the gradients vanish, and there is no room for a scale above 1"
+            room = target.limits.largest / largest
+            return LossScale(1.0, False, True, lost_without, lost_without, largest, room, reason)
     lost_with = _lost(gradients, target, highest)
     works = lost_with <= _TOLERABLE
     if largest >= target.overflow:
         reason = f"gradients reach {largest:.3g}: the loss must be scaled down"
+    elif not lost_without:
+        reason = f"{_percent(weak_without)} of the gradients are subnormal as they are and keep few digits"
     else:
         reason = f"{_percent(lost_without)} of the gradients vanish as they are, {_percent(lost_with)} with the scale"
     if not works:

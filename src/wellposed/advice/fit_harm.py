@@ -43,12 +43,12 @@ def harm_of(
         raised = _scalar_beyond(operation, target)
         if raised is not None:
             return "raises", f"the scalar {raised:g} is beyond {target.name}'s {target.limits.largest:g}"
-        if over and not _borne_by_all(record, operation, over[0][0], target):
-            return "overflow", _overflow(over[0][1], target, "result")
         beyond = _operand_beyond(operation, target)
         if beyond is not None:
             largest = beyond.statistics.largest_magnitude if beyond.statistics else math.nan
             return "overflow", f"its operand reaches {largest:.3g}, beyond {target.name}'s {target.limits.largest:g}"
+        if over and not _borne_by_all(record, operation, over[0][0], target):
+            return "overflow", _overflow(over[0][1], target, "result")
         divisor = _vanishing_divisor(operation, target)
         if divisor is not None:
             return "zero-divisor", (
