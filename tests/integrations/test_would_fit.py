@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import wellposed  # noqa: E402
+from tests.cli.commands import python  # noqa: E402
 from wellposed.advice.formats import TARGETS, target_of  # noqa: E402
 from wellposed.integrations.fit_run import Setting, outcome  # noqa: E402
 
@@ -390,3 +392,13 @@ def test_rounding_follows_in_place_operators_and_views():
     assert rounded.loss == pytest.approx(native.loss, rel=0.02) and rounded.loss != reference.loss
     told = outcome("mixed", "", rounded, native, target_of("bfloat16"))
     assert told.gradient_cosine > 0.999
+
+
+def test_the_example_of_the_documentation():
+    root = Path(__file__).parents[2]
+    ended = python(root, "examples/would_fit.py", "float16")
+    assert ended.code == 0, ended.stderr
+    page = (root / "docs" / "fit.md").read_text("utf-8")
+    shown = page.split("```\nAs float16")[1].split("```")[0].splitlines()
+    said = ended.stdout.splitlines()
+    assert [line for line in shown[1:] if line and line != "…" and line not in said] == []

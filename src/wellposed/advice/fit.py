@@ -113,7 +113,7 @@ def fit(record: Record, dtype: object) -> Fit:
             places[key].add(operation, fates, harm, why)
     told = sorted(
         (found for place in places.values() if (found := place.told()) is not None),
-        key=lambda each: (_ORDER.index(each.harm), -each.fate.overflow, -each.fate.vanish),
+        key=lambda each: (_ORDER.index(each.harm), each.operations),
     )
     largest = max((each for each in magnitudes.values() if scales_down or each < target.overflow), default=0.0)
     scale = propose_scale(largest, gradients, target)

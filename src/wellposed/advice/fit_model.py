@@ -109,7 +109,7 @@ class Fit:
     steps: int
     """Steps recorded in full that were looked at."""
     operations: tuple[OperationFit, ...]
-    """Those in which anything overflows, vanishes or does harm; the most serious first."""
+    """Those in which anything overflows, vanishes or does harm; what breaks first, then in the order of the program."""
     hidden: tuple[Hidden, ...]
     parameters: tuple[ParameterFit, ...]
     scale: LossScale | None

@@ -28,9 +28,13 @@ class Spreads:
         self._announce = announce
         self._wanted = wanted
         self._beside = beside
+        self._last = 0
 
     def count(self, operation: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         """`out` is what the operator gave: a tensor, or several. Views are passed over: they hold nothing new."""
+        if operation == self._last:
+            return  # an operator that the tape passes over keeps the number of the one before
+        self._last = operation
         if not self._wanted():
             return
         if self._beside is not None:

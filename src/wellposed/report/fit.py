@@ -152,7 +152,7 @@ def _operations(operations: list[OperationFit]) -> RenderableType:
     table.add_column()
     for each in operations[:_MOST_ROWS]:
         what = Text(f"{_operator(each.where)}: {plain(each.why)}")
-        if each.fate.overflow:
+        if each.fate.overflow and "operand" not in each.why:
             what.append(f" ({percent(each.fate.overflow)} of its values)")
         beside = ", ".join(filter(None, (_place(each.where), plain(each.scope), each.where.phase)))
         what.append(f"\n{beside}", "dim")
