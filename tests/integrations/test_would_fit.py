@@ -327,6 +327,48 @@ def test_transformers(name, dtype):
     assert f"As {dtype}: " in report.report()
 
 
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.LSTM(8, 16, batch_first=True)
+        self.last = nn.Linear(16, 3)
+
+    def forward(self, x):
+        return self.last(self.inner(x.unsqueeze(1).expand(-1, 5, -1))[0][:, -1])
+
+
+class Spectral(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.last(torch.fft.ifft(torch.fft.fft(x)).real)
+
+
+class Looked(nn.Module):
+    """With a sparse gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.EmbeddingBag(10, 8, sparse=True)
+        self.last = nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.last(self.table((x.abs() * 3).long().clamp(0, 9)))
+
+
+@pytest.mark.parametrize("kind", [Recurrent, Spectral, Looked])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float8_e5m2"])
+def test_kernels_that_are_special_raise_no_alarm(kind, dtype):
+    torch.manual_seed(0)
+    report = _classes(kind(), dtype)
+    assert report.survives and report.keep == ()
+    assert report.check.overflows.predicted == report.check.overflows.observed == 0
+    if kind is Spectral:
+        assert "results rounded" in report.check.mixed.kernels and "_fft_c2c" in report.check.simulated
+
+
 # --- the patient --------------------------------------------------------------------------------------------------
 
 

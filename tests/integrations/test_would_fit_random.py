@@ -46,8 +46,8 @@ class Composition(nn.Module):
         return x
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float8_e5m2"])
-def test_overflows_and_underflows_are_those_that_come(dtype):
+@pytest.mark.parametrize(("dtype", "least"), [("float16", (0.95, 0.9)), ("float8_e5m2", (0.85, 0.75))])
+def test_overflows_and_underflows_are_those_that_come(dtype, least):
     choose = random.Random(1)
     predicted, observed, both = [0, 0], [0, 0], [0, 0]
     for seed in range(MODELS):
@@ -66,6 +66,6 @@ def test_overflows_and_underflows_are_those_that_come(dtype):
             # What is said to fit is finite where all of it runs in the format.
             assert not check.pure.error and not check.pure.gradients_nonfinite and math.isfinite(check.pure.loss)
     assert observed[0] >= 3 and observed[1] >= 3
-    # Rounded operands shift a result by some units of roundoff: next to a limit, that decides.
-    assert both[0] >= 0.95 * max(predicted[0], observed[0])
-    assert both[1] >= 0.8 * max(predicted[1], observed[1])
+    # Rounded operands shift a result by a few units of roundoff (12 % each in float8_e5m2): near a limit, that decides.
+    assert both[0] >= least[0] * max(predicted[0], observed[0])
+    assert both[1] >= least[1] * max(predicted[1], observed[1])

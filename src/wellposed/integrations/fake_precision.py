@@ -30,8 +30,9 @@ def round_to(values: torch.Tensor, target: Target) -> torch.Tensor:
 
 
 def is_wide(value: Any) -> bool:
-    """Whether this is a tensor of float32 or float64."""
-    return isinstance(value, torch.Tensor) and value.dtype in (torch.float32, torch.float64)
+    """Whether this is a dense tensor of float32 or float64."""
+    wide = isinstance(value, torch.Tensor) and value.dtype in (torch.float32, torch.float64)
+    return wide and value.layout == torch.strided
 
 
 @dataclass(slots=True)

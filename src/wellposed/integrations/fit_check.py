@@ -15,7 +15,14 @@ from wellposed.integrations.fit_updates import check_updates
 
 _NATIVE = ("float16", "bfloat16")
 _ROUNDED = "float32 kernels, results rounded"
-_NO_KERNEL = ("not implemented", "same dtype", "expected scalar type", "should be the same", "cannot be copied")
+_NO_KERNEL = (
+    "not implemented",
+    "same dtype",
+    "expected scalar type",
+    "should be the same",
+    "Unsupported dtype",
+    "cannot be copied",
+)
 """What PyTorch says of a kernel that is missing, or of one that wants all its operands in one dtype: no verdict on the
 model, so rounding is to tell."""
 _MOST_GROWTH = 12

@@ -14,6 +14,8 @@ from wellposed.advice.fit_outcome import Agreement
 from wellposed.advice.formats import Target
 from wellposed.integrations.fake_precision import is_wide, round_to
 
+_OPAQUE = ("workspace", "reserve", "reserveSpace")
+"""Operands that only the kernel which made them can read, in the dtype in which it made them."""
 _NATIVE = ("float16", "bfloat16")
 """Formats in which PyTorch computes; the 8-bit ones are for storage, and for matrix products of some devices."""
 
@@ -36,11 +38,12 @@ class Replay:
     @torch.no_grad()
     def operation(self, number: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         """`number` is the operation's id in the record. An operator that draws random numbers or writes into its
-        operands is passed over: running it again would disturb the program."""
+        operands is passed over: running it again would disturb the program. So is one whose result is not its operands'
+        doing: memory that nobody wrote to yet, or a kernel's own notes from forward."""
         name = func._schema.name
         if getattr(func, "is_view", False) or func._schema.is_mutable or torch.Tag.nondeterministic_seeded in func.tags:
             return
-        if "empty" in name:  # holds whatever lay there
+        if "empty" in name or any(argument.name in _OPAQUE for argument in func._schema.arguments):
             return
         operands = [each for each in tree_flatten((args, kwargs))[0] if is_wide(each)]
         results = [each for each in tree_flatten(out)[0] if is_wide(each)]
