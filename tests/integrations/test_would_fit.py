@@ -365,8 +365,8 @@ def test_kernels_that_are_special_raise_no_alarm(kind, dtype):
     report = _classes(kind(), dtype)
     assert report.survives and report.keep == ()
     assert report.check.overflows.predicted == report.check.overflows.observed == 0
-    if kind is Spectral:
-        assert "results rounded" in report.check.mixed.kernels and "_fft_c2c" in report.check.simulated
+    if kind is Spectral:  # PyTorch has no such transform in any of them
+        assert "results rounded" in report.check.mixed.kernels
 
 
 # --- the patient --------------------------------------------------------------------------------------------------
