@@ -16,15 +16,12 @@ from typing import TYPE_CHECKING, TextIO
 from wellposed.capture.recording import Options, Progress, Recording
 from wellposed.capture.script import Outcome, ProgramNotFoundError, end_process, launcher_imports
 from wellposed.cli.errors import UsageError
-from wellposed.cli.fit import check_by_running, parse_format, parse_rounding, predict
+from wellposed.cli.fit import FitQuestion, add_fit_arguments, parse_fit
 from wellposed.cli.live import LiveLine
 from wellposed.cli.program import Program, parse_program, rank_of_this_process, record_path
-from wellposed.integrations.fit_script import Rounding, round_program
 from wellposed.settings import Settings, load_settings, parse_budget, parse_fail_on, parse_size
 
 if TYPE_CHECKING:
-    from wellposed.advice.fit_model import Fit
-    from wellposed.advice.fit_outcome import ScriptCheck
     from wellposed.diagnosis import Diagnosis
     from wellposed.record import Record
 
@@ -65,10 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-size", metavar="500MB", help="size that the record may reach, or none (default: 500MB)")
     add("--steps", metavar="A-B", help="record these steps (from 0) in full, whatever the budget says")
     add("--fail-on", metavar="SEVERITY", help="error or warning: end with 1 when a finding is as severe or more")
-    formats = "float16, bfloat16, float8_e4m3fn or float8_e5m2"
-    add("--as", dest="format", metavar="FORMAT", help=f"also predict whether it would survive in {formats}")
-    add("--check", action="store_true", help="with --as: run the program again, rounded so; it writes its files again")
-    add("--rounded", help=argparse.SUPPRESS)
+    add_fit_arguments(parser)
     add("--quiet", action="store_true", help="print nothing of our own while and after the program runs")
     add("-m", dest="module", nargs=argparse.REMAINDER, help="run a module, as python -m; the rest belongs to it")
     add("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -84,9 +78,7 @@ class _Plan:
     json: Path | None
     html: Path | None
     steps: tuple[int, int] | None
-    format: str | None
-    check: bool
-    rounding: Rounding | None
+    fit: FitQuestion
     rank: tuple[int, int] | None
     force: bool
     quiet: bool
@@ -109,8 +101,7 @@ def execute(args: argparse.Namespace) -> int:
     line = LiveLine(plan.stderr) if _is_live(plan) else None
     recording = _open(plan, line)
     process = os.getpid()
-    if plan.rounding is not None:
-        round_program(plan.rounding, str(plan.program.folder))
+    plan.fit.begin(str(plan.program.folder))
     recording.start()
     try:
         outcome = plan.program.run(line.clear if line else lambda: None)
@@ -139,17 +130,13 @@ def _plan(args: argparse.Namespace) -> _Plan:
         json=_absolute(args.json),
         html=_absolute(args.html),
         steps=_steps(args.steps),
-        format=parse_format(args.format),
-        check=args.check,
-        rounding=parse_rounding(args.rounded),
+        fit=parse_fit(args),
         rank=rank,
         force=args.force,
         quiet=args.quiet,
         stderr=sys.stderr,
         cwd=os.getcwd(),
     )
-    if plan.check and plan.format is None:
-        raise UsageError("--check needs a format to check: wellposed run --as float16 --check train.py")
     for path in (plan.record, plan.json, plan.html):
         _require_writable(path, plan)
     return plan
@@ -208,8 +195,8 @@ def _is_live(plan: _Plan) -> bool:
 
 
 def _open(plan: _Plan, line: LiveLine | None) -> Recording:
-    settings = plan.settings
-    options = Options(settings.budget, settings.max_size, plan.steps, counts_exponents=plan.format is not None)
+    settings, asked = plan.settings, plan.fit.format is not None
+    options = Options(settings.budget, settings.max_size, plan.steps, counts_exponents=asked)
     program = plan.program
     meta = {"argv": program.argv, "script": program.identity, "folder": str(program.folder)}
 
@@ -252,42 +239,29 @@ def _finish(plan: _Plan, recording: Recording, outcome: Outcome) -> Outcome:
 
 def _tell(plan: _Plan, record: Record, diagnosis: Diagnosis) -> None:
     runs = [(record, diagnosis)]
-    told = None
-    if plan.format is not None and "torch" in sys.modules:
-        with _contained(f"what would become of it in {plan.format} could not be told", plan):
-            told = _fit(plan, plan.format, record)
+    fit = None
+    with _contained(f"what would become of it in {plan.fit.format} could not be told", plan):
+        fit = plan.fit.answer(record, plan.program.argv, plan.cwd)
     if plan.json is not None:
         with _contained(f"{plan.json} could not be written", plan):
             from wellposed.report import to_json_text
-            from wellposed.report.fit import fit_json
 
-            plan.json.write_text(to_json_text(runs, {"fit": fit_json(*told)} if told else {}), encoding="utf-8")
+            plan.json.write_text(to_json_text(runs, {"fit": fit.json()} if fit else {}), encoding="utf-8")
     if plan.html is not None:
         with _contained(f"{plan.html} could not be written", plan):
-            from wellposed.report.fit import fit_text
             from wellposed.report.html import to_html
 
-            plan.html.write_text(to_html(runs, fit=fit_text(*told, width=100) if told else ""), encoding="utf-8")
+            plan.html.write_text(to_html(runs, fit=fit.text(100) if fit else ""), encoding="utf-8")
     if plan.quiet or plan.stderr.closed:
         return
     if "torch" not in sys.modules:
         plan.stderr.write("wellposed: the program never imported torch; there is nothing to diagnose\n")
         return
-    from wellposed.report.terminal import in_colour, print_report, terminal_width, write
+    from wellposed.report.terminal import print_report
 
     print_report(runs, plan.stderr)
-    if told is not None:
-        from wellposed.report.fit import fit_text
-
-        width = terminal_width(plan.stderr)
-        write("\n" + fit_text(*told, width=width, colour=in_colour(plan.stderr)), plan.stderr)
-
-
-def _fit(plan: _Plan, dtype: str, record: Record) -> tuple[Fit, ScriptCheck | None]:
-    prediction = predict(record, dtype)
-    if not plan.check:
-        return prediction, None
-    return prediction, check_by_running(record, prediction, plan.program.argv, plan.cwd)
+    if fit is not None:
+        fit.write(plan.stderr)
 
 
 def _name_records(plan: _Plan) -> None:
