@@ -14,8 +14,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "wellposed"
 
 EVERY_ROOM = {
-    "findings", "record", "rules", "diagnosis", "report", "capture", "trial", "chain", "shadow", "interpreter",
-    "integrations", "jax", "rewrites", "settings", "signals", "advice", "_native",
+    "findings", "record", "advice", "rules", "diagnosis", "report", "capture", "trial", "chain", "shadow",
+    "interpreter", "integrations", "jax", "rewrites", "settings", "signals", "_native",
 }  # fmt: skip
 
 KNOWS = {

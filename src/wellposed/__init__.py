@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wellposed.chain import Plan, matrix_chain_multiplication, multi_dot
+    from wellposed.integrations.digits import DigitsReport, digits
     from wellposed.integrations.epsilons import EpsilonReport, epsilons
     from wellposed.integrations.ordered import Ordered, ordered
     from wellposed.integrations.pytorch import Watch, audit, watch
+    from wellposed.integrations.would_fit import FitReport, would_fit
     from wellposed.signals import EarlyWarning, InstabilityWarning, StoppedByWatch
 
 __version__ = "0.1.0"
@@ -30,6 +32,7 @@ __all__ = [
     "DigitsReport",
     "EarlyWarning",
     "EpsilonReport",
+    "FitReport",
     "InstabilityWarning",
     "Ordered",
     "Plan",
@@ -43,12 +46,14 @@ __all__ = [
     "multi_dot",
     "ordered",
     "watch",
+    "would_fit",
 ]
 
 _HOMES = {
     "DigitsReport": "integrations.digits",
     "EarlyWarning": "signals",
     "EpsilonReport": "integrations.epsilons",
+    "FitReport": "integrations.would_fit",
     "InstabilityWarning": "signals",
     "Ordered": "integrations.ordered",
     "Plan": "chain",
@@ -61,6 +66,7 @@ _HOMES = {
     "multi_dot": "chain",
     "ordered": "integrations.ordered",
     "watch": "integrations.pytorch",
+    "would_fit": "integrations.would_fit",
 }
 """The modules of what is loaded when it is first used."""
 _MODULES = ("jax", "torch")

@@ -1,4 +1,4 @@
-"""What a recording says about choices that a program made, where nothing broke: pure functions of a Record."""
+"""What a recording says about choices that a program made, where nothing broke: its epsilons, and another format."""
 
 from wellposed.advice.distribution import Distribution, distribution_of_values
 from wellposed.advice.epsilon import VERDICTS, Epsilon, Range, Use, Verdict

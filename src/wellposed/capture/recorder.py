@@ -43,6 +43,8 @@ class Recorder(TorchDispatchMode):
         """True while the program is not to be watched, yet the mode cannot be left."""
         self.hear: Callable[[Any, tuple[Any, ...], Any], None] | None = None
         """Called with the operators of the forward pass, where somebody listens."""
+        self.on_result: Callable[[int, Any, tuple[Any, ...], dict[str, Any], Any], None] | None = None
+        """Called with an operation's number on the tape, and the operator with its arguments and result."""
         self.only_hears = False
         """True in a step whose operators are not put on the tape."""
         self.awaiting_forward = False
@@ -112,6 +114,8 @@ class Recorder(TorchDispatchMode):
                 )  # fmt: skip
             if token is not None and self.shadow is not None:
                 self.shadow.after(token, out)
+            if self.on_result is not None:
+                self.on_result(self.tape.last, func, args, kwargs or {}, out)
             if trouble:
                 self.on_trouble(trouble, func, args, kwargs or {}, out)
             if self.tape.pending > self.rows_wanted:

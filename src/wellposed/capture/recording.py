@@ -49,6 +49,10 @@ class Options:
     counts; 0 runs none."""
     shadows_every_step: bool = False
     """Whether each step recorded in full is run in shadow, not only the first and ever fewer later ones."""
+    counts_exponents: bool = False
+    """Whether the exponents of every result are counted in full steps."""
+    on_operation: Callable[[int, Any, tuple[Any, ...], dict[str, Any], Any], None] | None = None
+    """Told, where exponents are counted, of each operation's number, operator, arguments and result."""
     warns: bool = False
     """Whether early-warning signals are followed."""
     on_warning: Callable[[EarlyWarning], None] | None = None

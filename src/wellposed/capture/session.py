@@ -28,6 +28,7 @@ from wellposed.capture.parameters import Parameters, leaves_of
 from wellposed.capture.patches import Patches, force_eager
 from wellposed.capture.recorder import FORWARD, OPTIMIZER, Recorder, address_of, next_sequence
 from wellposed.capture.recording import Options, Progress
+from wellposed.capture.spreads import Spreads
 from wellposed.capture.steps import StepWatch
 from wellposed.capture.stretches import Stretches
 from wellposed.capture.trainers import trainer_in_stack
@@ -82,6 +83,10 @@ class Session:
             from wellposed.capture.shadowing import Shadowing
 
             self._recorder.shadow = Shadowing(self._notes, options.shadow_seconds, options.shadows_every_step)
+        if options.counts_exponents:
+            self._recorder.on_result = Spreads(
+                writer.add, lambda: self._stretches.level == "full", options.on_operation
+            ).count
         self._patches = Patches()
         self._steps = StepWatch(self, self._patches, self._fail)
         if (shadow := self._recorder.shadow) is not None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from wellposed.capture.recording import Options, Progress, Recording
 from wellposed.capture.script import Outcome, ProgramNotFoundError, end_process, launcher_imports
 from wellposed.cli.errors import UsageError
+from wellposed.cli.fit import FitQuestion, add_fit_arguments, parse_fit
 from wellposed.cli.live import LiveLine
 from wellposed.cli.program import Program, parse_program, rank_of_this_process, record_path
 from wellposed.settings import Settings, load_settings, parse_budget, parse_fail_on, parse_size
@@ -38,6 +39,7 @@ examples:
   wellposed run --steps 100-120 train.py        record these steps in full, however long it takes
   wellposed run --budget none train.py          record every step in full
   wellposed run --fail-on warning train.py      in CI: exit code 1 when something is found
+  wellposed run --as float16 --check train.py   would it survive in float16, and what would it take?
   torchrun --nproc-per-node 2 -m wellposed run train.py     each rank writes a record of its own;
   wellposed report train.rank*.wellposed                    report tells them as one run
 
@@ -64,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-size", metavar="500MB", help="size that the record may reach, or none (default: 500MB)")
     add("--steps", metavar="A-B", help="record these steps (from 0) in full, whatever the budget says")
     add("--fail-on", metavar="SEVERITY", help="error or warning: end with 1 when a finding is as severe or more")
+    add_fit_arguments(parser)
     add("--quiet", action="store_true", help="print nothing of our own while and after the program runs")
     add("-m", dest="module", nargs=argparse.REMAINDER, help="run a module, as python -m; the rest belongs to it")
     add("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -79,6 +82,7 @@ class _Plan:
     json: Path | None
     html: Path | None
     steps: tuple[int, int] | None
+    fit: FitQuestion
     rank: tuple[int, int] | None
     force: bool
     quiet: bool
@@ -101,6 +105,7 @@ def execute(args: argparse.Namespace) -> int:
     line = LiveLine(plan.stderr) if _is_live(plan) else None
     recording = _open(plan, line)
     process = os.getpid()
+    plan.fit.begin(str(plan.program.folder))
     recording.start()
     try:
         outcome = plan.program.run(line.clear if line else lambda: None)
@@ -129,6 +134,7 @@ def _plan(args: argparse.Namespace) -> _Plan:
         json=_absolute(args.json),
         html=_absolute(args.html),
         steps=_steps(args.steps),
+        fit=parse_fit(args),
         rank=rank,
         force=args.force,
         quiet=args.quiet,
@@ -193,7 +199,10 @@ def _is_live(plan: _Plan) -> bool:
 
 
 def _open(plan: _Plan, line: LiveLine | None) -> Recording:
-    options = Options(plan.settings.budget, plan.settings.max_size, plan.steps, shadow_seconds=SHADOW_SECONDS)
+    settings, asked = plan.settings, plan.fit.format is not None
+    options = Options(
+        settings.budget, settings.max_size, plan.steps, counts_exponents=asked, shadow_seconds=SHADOW_SECONDS
+    )
     program = plan.program
     meta = {"argv": program.argv, "script": program.identity, "folder": str(program.folder)}
 
@@ -236,16 +245,19 @@ def _finish(plan: _Plan, recording: Recording, outcome: Outcome) -> Outcome:
 
 def _tell(plan: _Plan, record: Record, diagnosis: Diagnosis) -> None:
     runs = [(record, diagnosis)]
+    fit = None
+    with _contained(f"what would become of it in {plan.fit.format} could not be told", plan):
+        fit = plan.fit.answer(record, plan.program.argv, plan.cwd)
     if plan.json is not None:
         with _contained(f"{plan.json} could not be written", plan):
             from wellposed.report import to_json_text
 
-            plan.json.write_text(to_json_text(runs), encoding="utf-8")
+            plan.json.write_text(to_json_text(runs, {"fit": fit.json()} if fit else {}), encoding="utf-8")
     if plan.html is not None:
         with _contained(f"{plan.html} could not be written", plan):
             from wellposed.report.html import to_html
 
-            plan.html.write_text(to_html(runs), encoding="utf-8")
+            plan.html.write_text(to_html(runs, fit=fit.text(100) if fit else ""), encoding="utf-8")
     if plan.quiet or plan.stderr.closed:
         return
     if "torch" not in sys.modules:
@@ -254,6 +266,8 @@ def _tell(plan: _Plan, record: Record, diagnosis: Diagnosis) -> None:
     from wellposed.report.terminal import print_report
 
     print_report(runs, plan.stderr)
+    if fit is not None:
+        fit.write(plan.stderr)
 
 
 def _name_records(plan: _Plan) -> None:

@@ -168,6 +168,36 @@ def audited(
     """As `audit`, with the forward pass inside the context `during_forward`; without `needs_loss`, a model that gives
     no scalar loss, or one without parameters, is recorded without a backward pass."""
     watched = watch(model, optimizer, path=path, budget=None, operators=True, on_warning=None)
+    return _record_once(
+        watched, model, batch, loss_fn, optimizer,
+        curvature=curvature, during_forward=during_forward, needs_loss=needs_loss,
+    )  # fmt: skip
+
+
+def record_once(
+    model: torch.nn.Module,
+    batch: Any,
+    loss_fn: Callable[..., torch.Tensor] | None,
+    optimizer: torch.optim.Optimizer | None,
+    path: Path,
+    options: Options,
+) -> Watch:
+    """As `audit`, recorded as `options` say."""
+    watched = Watch(model, optimizer, path, options)
+    return _record_once(watched, model, batch, loss_fn, optimizer, curvature=False)
+
+
+def _record_once(
+    watched: Watch,
+    model: torch.nn.Module,
+    batch: Any,
+    loss_fn: Callable[..., torch.Tensor] | None,
+    optimizer: torch.optim.Optimizer | None,
+    *,
+    curvature: bool,
+    during_forward: AbstractContextManager[Any] | None = None,
+    needs_loss: bool = True,
+) -> Watch:
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
     devices = [device.index or 0 for device in {each.device for each, _ in gradients} if device.type == "cuda"]
@@ -176,14 +206,14 @@ def audited(
         if curvature:
             trained = [parameter for parameter, _ in gradients if parameter.requires_grad]
             with torch.random.fork_rng(devices=devices):
-                details = curvature_of(lambda: _loss(model, batch, loss_fn), trained, optimizer)
-            _put_back(buffers)
+                details = curvature_of(lambda: loss_of(model, batch, loss_fn), trained, optimizer)
+            put_back(buffers)
         with torch.random.fork_rng(devices=devices), watched, torch.enable_grad():
             for parameter, _ in gradients:
                 parameter.grad = None
             try:
                 with during_forward or nullcontext():
-                    loss = _loss(model, batch, loss_fn)
+                    loss = loss_of(model, batch, loss_fn)
             except NoLossError:
                 if needs_loss:
                     raise
@@ -193,19 +223,21 @@ def audited(
             loss.backward()
             watched._gradients_without_update(optimizer, details)
     finally:
-        _put_back(buffers)
+        put_back(buffers)
         for parameter, gradient in gradients:
             parameter.grad = gradient
     return watched
 
 
-def _put_back(buffers: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+def put_back(buffers: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    """Give buffers the values they had."""
     with torch.no_grad():
         for buffer, before in buffers:
             buffer.copy_(before)
 
 
-def _loss(model: torch.nn.Module, batch: Any, loss_fn: Callable[..., torch.Tensor] | None) -> torch.Tensor:
+def loss_of(model: torch.nn.Module, batch: Any, loss_fn: Callable[..., torch.Tensor] | None) -> torch.Tensor:
+    """The scalar loss of the model on a batch, as `audit` understands it. Raises ValueError where there is none."""
     target: Any = None
     if isinstance(batch, Mapping):
         output = model(**copy.copy(batch))
@@ -223,5 +255,5 @@ def _loss(model: torch.nn.Module, batch: Any, loss_fn: Callable[..., torch.Tenso
     else:
         loss = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
     if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-        raise NoLossError("audit needs a scalar loss: give a loss_fn, or a batch with which the model returns its loss")
+        raise NoLossError("a scalar loss is needed: give a loss_fn, or a batch with which the model returns its loss")
     return loss

@@ -230,6 +230,18 @@ class Exponents:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """How the magnitudes of a result are spread: counts of floor(log2 |x|) over its finite elements, not all of them
+    where it is large."""
+
+    lowest: int
+    """The exponent of the first count."""
+    counts: tuple[int, ...]
+    zero: int
+    """Elements that are exactly zero."""
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """A module that ran."""
 

@@ -36,6 +36,7 @@ from wellposed.record.model import (
     Phase,
     Program,
     Site,
+    Spread,
     Step,
     operator_base,
 )
@@ -192,6 +193,12 @@ class Record:
             f"SELECT {','.join(schema.COLUMNS['exponents'])} FROM exponents {where} ORDER BY step, parameter", values
         )
         return [Exponents(int(row[0]), int(row[1]), int(row[2]), to_counts(row[3]), int(row[4])) for row in rows]
+
+    @_guarded
+    def result_exponents(self) -> dict[tuple[int, int], Spread]:
+        """How results are spread, by operation and position of the output; empty where nobody asked for it."""
+        rows = self._connection.execute(f"SELECT {','.join(schema.COLUMNS['result_exponents'])} FROM result_exponents")
+        return {(int(row[0]), int(row[1])): Spread(int(row[2]), to_counts(row[3]), int(row[4])) for row in rows}
 
     @_guarded
     def module_steps(self, step: int | None = None) -> list[ModuleStep]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 APPLICATION_ID = 0x77656C6C
 """Written in SQLite's header ("well"), so that a record is told from any other database."""
 
@@ -61,6 +61,11 @@ CREATE TABLE exponents (
     zero INTEGER NOT NULL,
     PRIMARY KEY (step, parameter)
 ) WITHOUT ROWID;
+CREATE TABLE result_exponents (
+    operation INTEGER NOT NULL, position INTEGER NOT NULL, lowest INTEGER NOT NULL, counts TEXT NOT NULL,
+    zero INTEGER NOT NULL,
+    PRIMARY KEY (operation, position)
+) WITHOUT ROWID;
 CREATE TABLE module_step (
     step INTEGER NOT NULL, module INTEGER NOT NULL, {_STATISTICS},
     PRIMARY KEY (step, module)
@@ -99,6 +104,7 @@ COLUMNS = {
         *STATISTICS_COLUMNS,
     ),
     "exponents": ("step", "parameter", "lowest", "counts", "zero"),
+    "result_exponents": ("operation", "position", "lowest", "counts", "zero"),
     "module_step": ("step", "module", *STATISTICS_COLUMNS),
     "event": ("id", "step", "kind", "site", "details"),
 }  # fmt: skip

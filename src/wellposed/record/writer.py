@@ -56,7 +56,7 @@ class RecordWriter:
 
     def add(self, table: str, rows: Iterable[Sequence[Any]]) -> None:
         """Buffer rows of `table`, in the order of `schema.COLUMNS`."""
-        if os.getpid() != self._process or (self.full and table in ("operation", "operand")):
+        if os.getpid() != self._process or (self.full and table in ("operation", "operand", "result_exponents")):
             return
         with self._lock:
             pending = self._pending.setdefault(table, [])

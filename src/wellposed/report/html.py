@@ -33,8 +33,10 @@ _SCRIPTS = ("helpers", "scales", "figure", "lines", "maps", "depth", "exponents"
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&'\u2028\u2029"}
 
 
-def to_html(runs: Runs) -> str:
-    """The page. Raises RecordError where a record is damaged."""
+def to_html(runs: Runs, *, fit: str = "") -> str:
+    """The page; `fit` is the text of `report.fit`, where another format was asked about.
+
+    Raises RecordError where a record is damaged."""
     told = merge(runs)
     style, script = "\n".join(map(_template, _STYLES)), _script()
     parts = _data(runs)
@@ -49,6 +51,7 @@ def to_html(runs: Runs) -> str:
     return environment.get_template("report.html").render(
         story=make_story(runs, bars=_BARS),
         sources=annotated_sources(runs, told),
+        fit=fit,
         generator=Markup(_GENERATOR),
         style=Markup(style),
         script=Markup(script),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from wellposed.findings import Evidence, Finding, Fix, Location, Series
@@ -14,8 +15,10 @@ from wellposed.report.merge import Facts, Runs, Told, facts, merge, merged_diagn
 SCHEMA = "wellposed/1"
 
 
-def to_json(runs: Runs) -> dict[str, Any]:
-    """The contract's object, made of JSON values only. Raises RecordError where a record is damaged."""
+def to_json(runs: Runs, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The contract's object, made of JSON values only; `more` are further keys of it.
+
+    Raises RecordError where a record is damaged."""
     told = merge(runs)
     about = facts(runs)
     found = {
@@ -25,13 +28,14 @@ def to_json(runs: Runs) -> dict[str, Any]:
         "verdict": merged_diagnosis(told).verdict,
         "findings": [_finding(each) for each in told],
         "epsilons": [epsilon_to_json(each) for each in epsilons_of(runs[0][0])],
+        **(more or {}),
     }
     return dict(_finite(found))
 
 
-def to_json_text(runs: Runs) -> str:
+def to_json_text(runs: Runs, more: Mapping[str, Any] | None = None) -> str:
     """The same as text: ASCII, so that no encoding and no terminal is in the way, with a line break at the end."""
-    return json.dumps(to_json(runs), indent=2, allow_nan=False) + "\n"
+    return json.dumps(to_json(runs, more), indent=2, allow_nan=False) + "\n"
 
 
 def _run(about: Facts) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def sampled(
 
 def _context(digits: int) -> Any:
     try:
-        import mpmath  # type: ignore[import-untyped]
+        import mpmath
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
             "exact values on a sample need mpmath, which is not installed: pip install 'wellposed[digits]'",
