@@ -98,8 +98,9 @@ def execute(args: argparse.Namespace) -> int:
     recording = _open(plan, line)
     process = os.getpid()
     recording.start()
+    compiler = recording.instrument_numpy()
     try:
-        outcome = plan.program.run(line.clear if line else lambda: None)
+        outcome = plan.program.run(line.clear if line else lambda: None, compiler)
     except ProgramNotFoundError as error:
         recording.stop(2, str(error))
         plan.record.unlink(missing_ok=True)
@@ -244,8 +245,9 @@ def _tell(plan: _Plan, record: Record, diagnosis: Diagnosis) -> None:
             plan.html.write_text(to_html(runs), encoding="utf-8")
     if plan.quiet or plan.stderr.closed:
         return
-    if "torch" not in sys.modules:
-        plan.stderr.write("wellposed: the program never imported torch; there is nothing to diagnose\n")
+    if "torch" not in sys.modules and not record.program.operations:
+        used = "nothing of it was seen at work" if "numpy" in sys.modules else "it never imported torch or numpy"
+        plan.stderr.write(f"wellposed: there is nothing to diagnose in the program: {used}\n")
         return
     from wellposed.report.terminal import print_report
 
