@@ -29,7 +29,7 @@ _BASES: Final[Mapping[str, str]] = {
     "item": "_local_scalar_dense", "T": "numpy_T", "transpose": "permute", "swapaxes": "transpose", "take": "index",
     "compress": "masked_select", "ravel": "reshape", "flatten": "reshape", "setitem": "index_put",
     "fsum": "sum", "expit": "sigmoid", "logit": "logit", "softmax": "_softmax", "log_softmax": "_log_softmax",
-    "entr": "special_entr", "xlog1py": "special_xlog1py", "gammaln": "lgamma",
+    "identity": "eye", "entr": "special_entr", "xlog1py": "special_xlog1py", "gammaln": "lgamma",
     "linalg.inv": "linalg_inv_ex", "linalg.pinv": "linalg_pinv", "linalg.det": "_linalg_det",
     "linalg.slogdet": "_linalg_slogdet", "linalg.solve": "_linalg_solve_ex", "linalg.svd": "_linalg_svd",
     "linalg.eigh": "_linalg_eigh", "linalg.eig": "linalg_eig", "linalg.qr": "linalg_qr",
@@ -69,6 +69,11 @@ RANDOM: Final = frozenset(
         "lognormal", "standard_t", "dirichlet", "multinomial",
     }
 )  # fmt: skip
+MAKING: Final = RANDOM | {
+    "zeros", "ones", "full", "empty", "eye", "identity", "arange", "linspace", "logspace", "geomspace", "zeros_like",
+    "ones_like", "full_like", "empty_like", "tri", "mgrid", "meshgrid",
+}  # fmt: skip
+"""Functions that make arrays of nothing but numbers. Whatever else does so brings data in."""
 
 
 @dataclass(frozen=True, slots=True)

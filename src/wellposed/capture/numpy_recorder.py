@@ -10,7 +10,7 @@ import numpy
 
 from wellposed import _native
 from wellposed.capture.numpy_functions import Called, Functions
-from wellposed.capture.numpy_names import keyword
+from wellposed.capture.numpy_names import MAKING, keyword
 from wellposed.capture.numpy_values import Values, readable
 from wellposed.capture.sites import Sites
 
@@ -130,10 +130,13 @@ class NumpyRecorder:
             return 0
         values = self.values
         given = tuple([values.operand(each) for each in operands])
+        if operator.base not in MAKING and not any(_holds_array(each) for each in given):
+            return 0  # data that comes from outside, or is listed in the program
         named = {keyword(name): values.operand(value) for name, value in keywords.items()} or None
         out = values.result(made)
-        if self.label and operator.base in ("sub", "add") and len(given) == 2:
-            self.last_step = given[1] if isinstance(given[1], numpy.ndarray) else None
+        if self.label and operator.base in ("sub", "add", "rsub") and len(given) == 2:
+            step = given[0 if operator.base == "rsub" else 1]
+            self.last_step = step if isinstance(step, numpy.ndarray) else None
         trouble = self.tape.record(
             operator, given, named, out, self.sites.here(), -1, self.phase, seconds, -1, -1
         )  # fmt: skip
@@ -141,6 +144,12 @@ class NumpyRecorder:
         if trouble:
             self._on_trouble(called, keywords, result, trouble)
         return operation
+
+
+def _holds_array(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_holds_array(each) for each in value)
+    return isinstance(value, numpy.ndarray)
 
 
 def _is_view(result: Any, source: Any) -> bool:

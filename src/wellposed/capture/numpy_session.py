@@ -96,6 +96,8 @@ class NumpySession:
             if not self._dead:
                 self._end_stretch()
                 self._end_step()
+                for variable, updates in self._training.variables.items():
+                    self._notes.event(0, "updates-by-hand", updates.details(variable), updates.site)
         except Exception as error:
             self._fail(error)
         _native.instrument_stop()

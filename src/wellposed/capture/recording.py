@@ -157,7 +157,7 @@ class Recording:
         self._left_alone.append({"file": file, "reason": reason})
 
     def _begin_numpy(self) -> None:
-        if self._session is not None or "torch" in sys.modules or (self._sources and self._sources.other_framework):
+        if self._session is not None or (self._sources is not None and self._sources.other_framework):
             return
         from wellposed.capture.numpy_session import NumpySession
 
