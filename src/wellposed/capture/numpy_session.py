@@ -29,7 +29,7 @@ from wellposed.record.writer import number
 
 GRACE_SECONDS = 3.0
 """Recording may cost this much before the budget counts: a program of numbers in loops is often done by then."""
-STEPS_IN_FULL_LENGTH = 2_000
+STEPS_IN_FULL_LENGTH = 1_000
 """Steps from which on rows of them are written at geometrically growing distances: a loop may run a million times."""
 _LONGEST_STRETCH = 20_000
 """Operations recorded of one stretch: what follows in it is only looked at for NaN and infinities."""
