@@ -127,9 +127,9 @@ class _Rewriter(ast.NodeTransformer):
         called = _told(node, "call", [node.func, *node.args], node.keywords)
         if isinstance(function, ast.Attribute) and function.lineno != function.end_lineno:
             # Where a chain of methods is written over several lines, Python places the call at the method's name.
-            called.lineno, called.col_offset = function.end_lineno or 0, (function.end_col_offset or 0) - len(
-                function.attr
-            )
+            called.lineno = function.end_lineno or called.lineno
+            called.col_offset = (function.end_col_offset or 0) - len(function.attr)
+            _moved(called)
         return called
 
     def _index(self, index: ast.expr) -> ast.expr | None:
@@ -270,11 +270,19 @@ def _instrument(name: str) -> ast.expr:
 
 def _told(
     node: ast.expr | ast.stmt, name: str, operands: list[ast.expr], keywords: list[ast.keyword] | None = None
-) -> ast.expr:
+) -> ast.Call:
     """The call that stands for `node`, at its place."""
-    made = ast.Call(ast.copy_location(_instrument(name), node), operands, keywords or [])
-    ast.copy_location(made.func.value, node)  # type: ignore[attr-defined]
-    return ast.copy_location(made, node)
+    return _moved(ast.copy_location(ast.Call(_instrument(name), operands, keywords or []), node))
+
+
+def _moved(made: ast.Call) -> ast.Call:
+    """The call with its method placed at its own first line: Python tells the line of a method's name where a method
+    that is called is written over several."""
+    for each in (made.func, *ast.iter_child_nodes(made.func)):
+        if isinstance(each, ast.expr):
+            ast.copy_location(each, made)
+            each.end_lineno = made.lineno
+    return made
 
 
 def _named(value: ast.expr, what: str, name: str) -> ast.expr:
