@@ -75,7 +75,9 @@ class Functions:
         base, operands = _scalar_first(name, arguments)
         part = inner.partition(".")[0]
         full = name if not part or part.startswith("_") else f"{part}.{name}"
-        return Called(self._named(library, full, base=base), function, arguments, operands, library in ("math", "cmath"))
+        return Called(
+            self._named(library, full, base=base), function, arguments, operands, library in ("math", "cmath")
+        )
 
     def _method(self, function: Any, name: str, owner: Any, arguments: tuple[Any, ...]) -> Called:
         """Of an array's method: as the function of the same name where NumPy has one."""
@@ -119,9 +121,7 @@ class Functions:
         """Values that replace what lay in a part of an array."""
         return self._named("numpy", "setitem", base="copy", in_place=True)
 
-    def _named(
-        self, library: str, name: str, *, base: str = "", in_place: bool = False, out: bool = False
-    ) -> Operator:
+    def _named(self, library: str, name: str, *, base: str = "", in_place: bool = False, out: bool = False) -> Operator:
         key = (library, name, base, in_place, out)
         found = self._operators.get(key)
         if found is None:

@@ -91,7 +91,7 @@ class Operator:
 
     @property
     def base(self) -> str:
-        return self.name.split(".")[1]
+        return self.name.split(".")[1].rstrip("_")
 
 
 def operator_named(library: str, name: str, *, base: str = "", in_place: bool = False, out: bool = False) -> Operator:

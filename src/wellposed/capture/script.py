@@ -130,9 +130,7 @@ def _source(file: str) -> bytes | None:
         raise ProgramNotFoundError(f"can't open file {file!r}: {reason}") from None
 
 
-def _code(
-    file: str, source: bytes | None, compiler: Callable[[bytes, str], types.CodeType | None]
-) -> types.CodeType:
+def _code(file: str, source: bytes | None, compiler: Callable[[bytes, str], types.CodeType | None]) -> types.CodeType:
     if source is None:
         return SourcelessFileLoader("__main__", file).get_code("__main__")  # type: ignore[return-value]
     _require_declared_encoding(file, source)

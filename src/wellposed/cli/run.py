@@ -245,9 +245,8 @@ def _tell(plan: _Plan, record: Record, diagnosis: Diagnosis) -> None:
             plan.html.write_text(to_html(runs), encoding="utf-8")
     if plan.quiet or plan.stderr.closed:
         return
-    if "torch" not in sys.modules and not record.program.operations:
-        used = "nothing of it was seen at work" if "numpy" in sys.modules else "it never imported torch or numpy"
-        plan.stderr.write(f"wellposed: there is nothing to diagnose in the program: {used}\n")
+    if "torch" not in sys.modules and "numpy" not in record.program.versions:
+        plan.stderr.write("wellposed: the program never imported torch or numpy; there is nothing to diagnose\n")
         return
     from wellposed.report.terminal import print_report
 

@@ -39,7 +39,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from wellposed.findings import Evidence, Finding, Fix, Rule
 from wellposed.record import Operation, Record
@@ -119,14 +119,14 @@ def _best(terms: list[frozenset[str]], output: frozenset[str], sizes: dict[str, 
     """Multiplications of the best order of two operands at a time: dynamic programming over sets of operands."""
     everything = (1 << len(terms)) - 1
 
-    @lru_cache(maxsize=None)
+    @cache
     def kept(group: int) -> frozenset[str]:
         """The indices that a group's result still has: those of the output, and those of operands outside."""
         inside = frozenset[str]().union(*(term for at, term in enumerate(terms) if group >> at & 1))
         outside = output.union(*(term for at, term in enumerate(terms) if not group >> at & 1))
         return inside & outside
 
-    @lru_cache(maxsize=None)
+    @cache
     def cost(group: int) -> int:
         if group & (group - 1) == 0:
             return 0

@@ -1,13 +1,13 @@
 """Gradient descent by hand whose steps grow instead of shrinking.
 
 ## What it sees
-A variable that the program updates itself (``w -= lr * gradient``), whose updates grow a millionfold and more while they
-keep turning round: each step lands beyond the valley, further up the other side than where it came from.
+A variable that the program updates itself (``w -= lr * gradient``), whose updates grow a millionfold and more while
+they keep turning round: each step lands beyond the valley, further up the other side than where it came from.
 
 ## Why it matters
-On a valley of curvature c, gradient descent with the rate η multiplies the distance to its floor by 1 − ηc at each step.
-Beyond ηc = 2 that factor is below −1: the sign turns and the distance grows, until it overflows. Inputs that are not
-scaled make c large: it grows with the square of their size.
+On a valley of curvature c, gradient descent with the rate η multiplies the distance to its floor by 1 − ηc at each
+step. Beyond ηc = 2 that factor is below −1: the sign turns and the distance grows, until it overflows. Inputs that are
+not scaled make c large: it grows with the square of their size.
 
 ## A program that shows it
 ```python
@@ -87,7 +87,7 @@ def _growth(event: Event) -> float:
     if not isinstance(first, (int, float)) or not isinstance(largest, (int, float)) or not first > 0:
         return 0.0
     logarithm = math.log10(largest) - math.log10(first) if largest > 0 else 0.0
-    return 10.0 ** min(logarithm, 300.0)
+    return math.pow(10.0, min(logarithm, 300.0))
 
 
 def _finding(record: Record, event: Event) -> Finding:
@@ -106,7 +106,9 @@ def _finding(record: Record, event: Event) -> Finding:
         step=0,
         evidence=[
             Evidence("largest update over the first ones", _growth(event), "", GROWN),
-            Evidence("updates that point against the one before", int(details["reversed"]), f"of {details['compared']}"),
+            Evidence(
+                "updates that point against the one before", int(details["reversed"]), f"of {details['compared']}"
+            ),
             Evidence("updates seen", int(details["count"])),
         ],
         fixes=[
