@@ -45,7 +45,9 @@ def test_own_modules_are_imported_as_they_would_be(tmp_path: Path) -> None:
     )
     (package / "broken.py").write_text("import numpy as np\nx = np.ones(3) * 2\nraise ValueError(x[0] + 1)\n")
     script = tmp_path / "program.py"
-    script.write_text("from own.model import norm\nprint(norm([3, 4] @ __import__('numpy').eye(2)))\nimport own.broken\n")
+    script.write_text(
+        "from own.model import norm\nprint(norm([3, 4] @ __import__('numpy').eye(2)))\nimport own.broken\n"
+    )
     alone, watched = plainly(script), recorded(script)
     assert (watched.stdout, watched.stderr, watched.exit_code) == (alone.stdout, alone.stderr, alone.exit_code)
     assert "own/broken.py" in watched.stderr

@@ -1,4 +1,4 @@
-"""What the record of a NumPy program holds: operators, values, data flow, steps, updates, and how little it may cost."""
+"""What the record of a NumPy program holds: operators, values, data flow, steps and updates; how small it stays."""
 
 from __future__ import annotations
 
@@ -170,7 +170,9 @@ def test_what_makes_a_nan_is_looked_into(tmp_path: Path) -> None:
 
 def test_a_masked_array_hides_what_it_hides(tmp_path: Path) -> None:
     ran = record_of(
-        "import numpy as np\nm = np.ma.masked_invalid([1.0, np.nan, 4.0])\nprint(np.sqrt(m * 2).sum(), np.log(m - 5))\n",
+        "import numpy as np\n"
+        "m = np.ma.masked_invalid([1.0, np.nan, 4.0])\n"
+        "print(np.sqrt(m * 2).sum(), np.log(m - 5))\n",
         tmp_path,
     )
     assert not list(ran.record.operations(nonfinite=True))
