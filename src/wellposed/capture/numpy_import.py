@@ -98,7 +98,8 @@ class NumpySources:
             if not imports.wanted:
                 return None
             return compile_instrumented(tree, file, imports, _native.instrument)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            if not isinstance(error, SyntaxError):
-                self._on_left_alone(file, f"{type(error).__name__}: {error}"[:200])
+        except SyntaxError:
+            return None  # Python tells it better
+        except Exception as error:  # whatever it is: the program is to run all the same
+            self._on_left_alone(file, f"{type(error).__name__}: {error}"[:200])
             return None

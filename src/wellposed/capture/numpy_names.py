@@ -100,17 +100,18 @@ def operator_named(library: str, name: str, *, base: str = "", in_place: bool = 
     `name` is the function's with its module inside the library (``linalg.solve``); `base` where it depends on the
     arguments; `out` where an array to write was given by that keyword.
     """
-    base = base or _BASES.get(name) or _BASES.get(name.rpartition(".")[2]) or name.replace(".", "_")
+    last = name.rpartition(".")[2]
+    base = base or _BASES.get(name) or _BASES.get(last) or (last if library == "scipy" else name.replace(".", "_"))
     arguments = _ARGUMENTS.get(base, _BINARY)
     written: tuple[int, ...] = (0,) if in_place else ()
     if out:
         arguments = arguments if "out" in arguments else (*arguments, "out")
         written = (*written, arguments.index("out"))
     return Operator(
-        name=f"{library}.{base}{'_' if in_place else ''}.{name.rpartition('.')[2]}",
+        name=f"{library}.{base}{'_' if in_place else ''}.{last}",
         arguments=arguments,
         written=written,
-        uninitialised=name.rpartition(".")[2] in ("empty", "empty_like"),
+        uninitialised=last in ("empty", "empty_like"),
         replaces=out or base in ("fill", "copyto"),
         saturation=_SATURATION.get(base),
     )

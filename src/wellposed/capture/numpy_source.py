@@ -172,8 +172,8 @@ class _Rewriter(ast.NodeTransformer):
             node.value = _named(node.value, "loss", name)
         if isinstance(target, ast.Tuple):
             losses = [each for each in target.elts if loss_named(each) is not None and isinstance(each, ast.Name)]
-            after = [ast.Expr(_named(ast.Name(each.id, ast.Load()), "loss", each.id)) for each in losses]
-            return [node, *(_placed(each, node) for each in after)]
+            read = [ast.copy_location(ast.Name(each.id, ast.Load()), each) for each in losses]
+            return [node, *(_placed(ast.Expr(_named(each, "loss", each.id)), node) for each in read)]
         return _with_update(update, node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt] | ast.stmt:
