@@ -13,6 +13,17 @@ from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from wellposed.capture.numpy_imports import Imports
+from wellposed.capture.numpy_nodes import (
+    PLACEHOLDER,
+    is_literal,
+    is_text,
+    last_name,
+    mark,
+    moved,
+    named,
+    placed,
+    told,
+)
 from wellposed.capture.numpy_updates import loss_named, update_of
 
 _BINARY: Final[dict[type[ast.operator], str]] = {
@@ -39,8 +50,6 @@ _METHODS: Final = frozenset(
 """Methods of arrays and of random generators."""
 _COMPILED: Final = frozenset({"jit", "njit", "vectorize", "guvectorize", "cfunc", "stencil", "overload", "autojit"})
 """Decorators whose functions are read by a compiler of their own (numba, jax, pythran's transonic, …)."""
-_PLACEHOLDER: Final = "\0wellposed instrument\0"
-_Statement = TypeVar("_Statement", bound=ast.stmt)
 
 
 def compile_instrumented(tree: ast.Module, file: str, imports: Imports, instrument: object) -> types.CodeType:
@@ -57,7 +66,7 @@ def _with_constant(code: types.CodeType, instrument: object) -> types.CodeType:
     constants = tuple(
         _with_constant(each, instrument)
         if isinstance(each, types.CodeType)
-        else (instrument if isinstance(each, str) and each == _PLACEHOLDER else each)
+        else (instrument if isinstance(each, str) and each == PLACEHOLDER else each)
         for each in code.co_consts
     )
     return code.replace(co_consts=constants)
@@ -72,35 +81,35 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         name = _BINARY.get(type(node.op)) or _LOGIC.get(type(node.op))
-        if name is None or _is_literal(node):
+        if name is None or is_literal(node):
             return self._inside(node)
-        if _is_text(node.left) or (isinstance(node.op, ast.Add) and _is_text(node.right)):
+        if is_text(node.left) or (isinstance(node.op, ast.Add) and is_text(node.right)):
             return self._inside(node)
-        return _told(node, name, [self.visit(node.left), self.visit(node.right)])
+        return told(node, name, [self.visit(node.left), self.visit(node.right)])
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         names = {ast.USub: "neg", ast.Invert: "invert"}
         name = names.get(type(node.op))
-        if name is None or _is_literal(node.operand):
+        if name is None or is_literal(node.operand):
             return self._inside(node)
-        return _told(node, name, [self.visit(node.operand)])
+        return told(node, name, [self.visit(node.operand)])
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         name = _COMPARED.get(type(node.ops[0]))
         other = node.comparators[0]
-        if name is None or len(node.ops) > 1 or _is_text(node.left) or _is_text(other):
+        if name is None or len(node.ops) > 1 or is_text(node.left) or is_text(other):
             return self._inside(node)
-        return _told(node, name, [self.visit(node.left), self.visit(other)])
+        return told(node, name, [self.visit(node.left), self.visit(other)])
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         index = self._index(node.slice)
         if not isinstance(node.ctx, ast.Load) or index is None:
             return self._inside(node)
-        return _told(node, "getitem", [self.visit(node.value), index])
+        return told(node, "getitem", [self.visit(node.value), index])
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         if node.attr == "T" and isinstance(node.ctx, ast.Load):
-            return _told(node, "T", [self.visit(node.value)])
+            return told(node, "T", [self.visit(node.value)])
         return self._inside(node)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -111,12 +120,12 @@ class _Rewriter(ast.NodeTransformer):
             name = loss_named(function.value, history=True)
             if name is not None and not isinstance(node.args[0], ast.Starred):
                 node = self._inside(node)
-                node.args[0] = _named(node.args[0], "loss", name)
+                node.args[0] = named(node.args[0], "loss", name)
                 return node
         if isinstance(function, ast.Attribute) and function.attr == "resize":
             node = self._inside(node)
             assert isinstance(node.func, ast.Attribute)
-            node.func.value = _named(node.func.value, "release", "")
+            node.func.value = named(node.func.value, "release", "")
             return node
         unpacks = any(isinstance(each, ast.Starred) for each in node.args) or any(
             each.arg is None for each in node.keywords
@@ -124,12 +133,12 @@ class _Rewriter(ast.NodeTransformer):
         if unpacks or not (method or builtin or self._imports.is_library(function)):
             return self._inside(node)
         node = self._inside(node)
-        called = _told(node, "call", [node.func, *node.args], node.keywords)
+        called = told(node, "call", [node.func, *node.args], node.keywords)
         if isinstance(function, ast.Attribute) and function.lineno != function.end_lineno:
             # Where a chain of methods is written over several lines, Python places the call at the method's name.
             called.lineno = function.end_lineno or called.lineno
             called.col_offset = (function.end_col_offset or 0) - len(function.attr)
-            _moved(called)
+            moved(called)
         return called
 
     def _index(self, index: ast.expr) -> ast.expr | None:
@@ -147,7 +156,7 @@ class _Rewriter(ast.NodeTransformer):
             visited: ast.expr = self.visit(index)
             return visited
         parts = (index.lower, index.upper, index.step)
-        return _told(
+        return told(
             index,
             "slice",
             [ast.copy_location(ast.Constant(None), index) if each is None else self.visit(each) for each in parts],
@@ -164,30 +173,30 @@ class _Rewriter(ast.NodeTransformer):
             index = self._index(target.slice)
             if index is None:
                 return self._inside(node)
-            stored = _told(target, "setitem", [self.visit(node.value), self.visit(target.value), index])
+            stored = told(target, "setitem", [self.visit(node.value), self.visit(target.value), index])
             return _with_update(update, ast.copy_location(ast.Expr(stored), node))
         node = self._inside(node)
         name = loss_named(target)
         if name is not None:
-            node.value = _named(node.value, "loss", name)
+            node.value = named(node.value, "loss", name)
         if isinstance(target, ast.Tuple):
             losses = [each for each in target.elts if loss_named(each) is not None and isinstance(each, ast.Name)]
             read = [ast.copy_location(ast.Name(each.id, ast.Load()), each) for each in losses]
-            return [node, *(_placed(ast.Expr(_named(each, "loss", each.id)), node) for each in read)]
+            return [node, *(placed(ast.Expr(named(each, "loss", each.id)), node) for each in read)]
         return _with_update(update, node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt] | ast.stmt:
         name, target = _BINARY.get(type(node.op)), node.target
-        if name is None or _is_text(node.value):
+        if name is None or is_text(node.value):
             return self._inside(node)
         update = update_of(node)
         if isinstance(target, ast.Subscript):
             index = self._index(target.slice)
             if index is None:
                 return self._inside(node)
-            at = _told(target, "at", [self.visit(target.value), index])
-            made = _told(node, f"i{name}_at", [at, self.visit(node.value)])
-            return _with_update(update, ast.copy_location(ast.Expr(_told(target, "put", [made])), node))
+            at = told(target, "at", [self.visit(target.value), index])
+            made = told(node, f"i{name}_at", [at, self.visit(node.value)])
+            return _with_update(update, ast.copy_location(ast.Expr(told(target, "put", [made])), node))
         if isinstance(target, ast.Name):
             read: ast.expr = ast.copy_location(ast.Name(target.id, ast.Load()), target)
         elif isinstance(target.value, ast.Name):
@@ -195,10 +204,10 @@ class _Rewriter(ast.NodeTransformer):
             read = ast.copy_location(ast.Attribute(owner, target.attr, ast.Load()), target)
         else:
             return self._inside(node)  # the owner must be evaluated once
-        value = _told(node, f"i{name}", [read, self.visit(node.value)])
+        value = told(node, f"i{name}", [read, self.visit(node.value)])
         loss = loss_named(target)
         if loss is not None:
-            value = _named(value, "loss", loss)
+            value = named(value, "loss", loss)
         return _with_update(update, ast.copy_location(ast.Assign([target], value), node))
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
@@ -232,7 +241,7 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
-        if any(_last_name(each) in _COMPILED for each in node.decorator_list):
+        if any(last_name(each) in _COMPILED for each in node.decorator_list):
             return node
         node.args.defaults = [self.visit(each) for each in node.args.defaults]
         node.args.kw_defaults = [self.visit(each) if each is not None else None for each in node.args.kw_defaults]
@@ -250,10 +259,10 @@ class _Rewriter(ast.NodeTransformer):
         self._loops += 1
         number = self._loops
         node = self._inside(node)
-        marks = [_placed(_mark(each, number), node) for each in ("begin", "iteration", "end")]
+        marks = [placed(mark(each, number), node) for each in ("begin", "iteration", "end")]
         node.body = [marks[1], *node.body]
         guarded = ast.Try([node], [], [], [marks[2]])
-        return [marks[0], _placed(guarded, node)]
+        return [marks[0], placed(guarded, node)]
 
     def _inside(self, node: _Node) -> _Node:
         visited = self.generic_visit(node)
@@ -264,69 +273,11 @@ class _Rewriter(ast.NodeTransformer):
 _Node = TypeVar("_Node", bound=ast.AST)
 
 
-def _instrument(name: str) -> ast.expr:
-    return ast.Attribute(ast.Constant(_PLACEHOLDER), name, ast.Load())
-
-
-def _told(
-    node: ast.expr | ast.stmt, name: str, operands: list[ast.expr], keywords: list[ast.keyword] | None = None
-) -> ast.Call:
-    """The call that stands for `node`, at its place."""
-    return _moved(ast.copy_location(ast.Call(_instrument(name), operands, keywords or []), node))
-
-
-def _moved(made: ast.Call) -> ast.Call:
-    """The call with its method placed at its own first line: Python tells the line of a method's name where a method
-    that is called is written over several."""
-    for each in (made.func, *ast.iter_child_nodes(made.func)):
-        if isinstance(each, ast.expr):
-            ast.copy_location(each, made)
-            each.end_lineno = made.lineno
-    return made
-
-
-def _named(value: ast.expr, what: str, name: str) -> ast.expr:
-    return _told(value, "named", [ast.Constant(what), ast.Constant(name), value])
-
-
-def _mark(name: str, number: int) -> ast.stmt:
-    return ast.Expr(ast.Call(_instrument(name), [ast.Constant(number)], []))
-
-
-def _placed(made: _Statement, node: ast.stmt) -> _Statement:
-    """`made` and what is in it that has no place yet, at the first line of `node`."""
-    for each in ast.walk(made):
-        if "lineno" in each._attributes and not hasattr(each, "lineno"):
-            ast.copy_location(each, node)
-            each.end_lineno, each.end_col_offset = node.lineno, node.col_offset  # type: ignore[attr-defined]
-    return made
-
-
 def _with_update(update: tuple[str, ast.expr] | None, node: ast.stmt) -> list[ast.stmt] | ast.stmt:
     """A statement that is a hand-written update of `update`'s name, said before and after."""
     if update is None:
         return node
     name, rate = update
-    before = _placed(ast.Expr(_named(rate, "update", name)), node)
-    after = _placed(ast.Expr(_named(ast.copy_location(ast.Constant(None), node), "updated", name)), node)
+    before = placed(ast.Expr(named(rate, "update", name)), node)
+    after = placed(ast.Expr(named(ast.copy_location(ast.Constant(None), node), "updated", name)), node)
     return [before, node, after]
-
-
-def _is_text(node: ast.expr) -> bool:
-    if isinstance(node, ast.Constant):
-        return isinstance(node.value, (str, bytes))
-    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.BinOp) and _is_text(node.left))
-
-
-def _is_literal(node: ast.expr) -> bool:
-    if isinstance(node, ast.BinOp):
-        return _is_literal(node.left) and _is_literal(node.right)
-    if isinstance(node, ast.UnaryOp):
-        return _is_literal(node.operand)
-    return isinstance(node, ast.Constant)
-
-
-def _last_name(node: ast.expr) -> str:
-    if isinstance(node, ast.Call):
-        node = node.func
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
