@@ -22,6 +22,7 @@ void bind_tape(nb::module_ &m) {
         .def("drain", &Tape::drain, nb::arg("step"), nb::arg("call"))
         .def("discard", &Tape::discard)
         .def("forget_flow", &Tape::forget_flow)
+        .def("forget_memory", &Tape::forget_memory, nb::arg("begin"), nb::arg("end"))
         .def("forget_labels", &Tape::forget_labels)
         .def("take_unread", &Tape::take_unread)
         .def(

@@ -7,6 +7,17 @@ namespace wellposed {
 void Flow::write(uintptr_t begin, uintptr_t end, Values values) {
     if (begin >= end)
         return;
+    cut(begin, end);
+    stretches_.insert_or_assign(begin, Stretch{end, std::make_shared<const Values>(std::move(values)), true});
+}
+
+void Flow::forget(uintptr_t begin, uintptr_t end) {
+    if (begin < end)
+        cut(begin, end);
+}
+
+// Takes what is known of this memory away.
+void Flow::cut(uintptr_t begin, uintptr_t end) {
     auto next = stretches_.lower_bound(begin);
     if (next != stretches_.begin()) {
         auto before = std::prev(next);
@@ -30,7 +41,6 @@ void Flow::write(uintptr_t begin, uintptr_t end, Values values) {
         }
         next = stretches_.erase(next);
     }
-    stretches_.insert_or_assign(begin, Stretch{end, std::make_shared<const Values>(std::move(values)), true});
 }
 
 const Values *Flow::read(uintptr_t begin, uintptr_t end) const {

@@ -34,10 +34,14 @@ class Flow {
     // The same, where one stretch covers exactly this memory.
     const Values *exactly(uintptr_t begin, uintptr_t end) const;
 
+    // The memory was freed, or nobody knows what became of it.
+    void forget(uintptr_t begin, uintptr_t end);
+
     void clear() { stretches_.clear(); }
     size_t size() const { return stretches_.size(); }
 
   private:
+    void cut(uintptr_t begin, uintptr_t end);
     struct Stretch {
         uintptr_t end;
         std::shared_ptr<const Values> values;

@@ -9,4 +9,5 @@ NB_MODULE(_native, m) {
     bind_statistics(m);
     bind_tape(m);
     bind_chain(m);
+    bind_instrument(m);
 }

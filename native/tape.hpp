@@ -124,6 +124,7 @@ class Tape {
     nanobind::tuple drain(int64_t step, int64_t call);
     void discard() { rows_.clear(); }
     void forget_flow() { flow_.clear(); }
+    void forget_memory(uint64_t begin, uint64_t end) { flow_.forget(begin, end); }
     void forget_labels() { labels_.clear(); }
 
     // What the last `record` could not read, as (key, tensor, in full, low, high); to be taken before the next one.

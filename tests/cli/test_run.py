@@ -34,7 +34,7 @@ for step in range(3):
     model(torch.randn(8, 4)).pow(2).mean().backward()
     optimizer.step()
 """
-NOTHING = "wellposed: the program never imported torch; there is nothing to diagnose\n"
+NOTHING = "wellposed: the program never imported torch or numpy; there is nothing to diagnose\n"
 
 
 @pytest.fixture

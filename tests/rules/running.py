@@ -82,7 +82,10 @@ def run_program(text: str, folder: Path, options: Options | None = None) -> Ran:
     error: BaseException | None = None
     code = compile(text, str(script), "exec")
     torch.manual_seed(0)
-    recording.start()
+    if "import torch" in text:
+        recording.start()
+    else:
+        code = recording.instrument_numpy()(text.encode(), str(script)) or code
     try:
         exec(code, namespace)
     except Exception as raised:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from wellposed.capture.budget import FULL_AT_FIRST, GRACE_SECONDS
@@ -23,6 +24,8 @@ from wellposed.record import RecordWriter
 if TYPE_CHECKING:
     import torch
 
+    from wellposed.capture.numpy_import import NumpySources
+    from wellposed.capture.numpy_session import NumpySession
     from wellposed.capture.session import Session
     from wellposed.signals import EarlyWarning
 
@@ -104,7 +107,11 @@ class Recording:
         )
         self._began = time.perf_counter()
         self._session: Session | None = None
+        self._numpy: NumpySession | None = None
+        self._sources: NumpySources | None = None
+        self._left_alone: list[dict[str, str]] = []
         self._disarm: Callable[[], None] = lambda: None
+        self._disarm_numpy: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Record from now on, or from the moment PyTorch is imported."""
@@ -112,6 +119,19 @@ class Recording:
         disarm = when_imported("torch", self._begin_session)
         if callable(disarm):
             self._disarm = disarm
+
+    def instrument_numpy(self) -> Callable[[bytes, str], CodeType | None]:
+        """Run the program's own modules that use NumPy, and no other framework, from instrumented source.
+
+        Returns what compiles the main script: given its bytes and file, the code, or None where it is to be run as
+        it is.
+        """
+        from wellposed.capture.numpy_import import NumpySources
+
+        self._sources = NumpySources(self.folder, self._is_left_alone)
+        self._sources.arm()
+        self._disarm_numpy = when_imported("numpy", self._begin_numpy)
+        return self._sources.compile_script
 
     def adopt(self, *models: torch.nn.Module, optimizers: Iterable[torch.optim.Optimizer] = ()) -> None:
         """Learn of models and optimizers that were made before recording began; PyTorch is imported by then."""
@@ -129,12 +149,39 @@ class Recording:
             self._disarm()
         wall = time.perf_counter() - self._began
         facts: dict[str, Any] = {"operations": 0, "recording_seconds": 0.0}
+        with contextlib.suppress(Exception):
+            self._disarm_numpy()
+            if self._sources is not None:
+                self._sources.disarm()
+        if self._numpy is not None:
+            for details in self._left_alone:
+                self._numpy.note("left-uninstrumented", details)
+            facts = self._numpy.close()
         if self._session is not None:
             facts = self._session.close()
         self.writer.set_meta(exit_code=exit_code, error=error, wall_seconds=wall, **facts)
         self.writer.close()
 
+    def _is_left_alone(self, file: str, reason: str) -> None:
+        self._left_alone.append({"file": file, "reason": reason})
+
+    def _begin_numpy(self) -> None:
+        if self._session is not None or (self._sources is not None and self._sources.other_framework):
+            return
+        from wellposed.capture.numpy_session import NumpySession
+
+        numpy = sys.modules["numpy"]
+        self._numpy = NumpySession(self.writer, self.options, self.folder, self.on_progress)
+        self._numpy.install()
+        self.writer.set_meta(versions={"python": platform.python_version(), "numpy": str(numpy.__version__)})
+
     def _begin_session(self, *_: Any) -> None:
+        if self._numpy is not None:
+            if self._numpy.operations:
+                self._numpy.note("torch-unwatched", {})
+                return
+            self._numpy.abandon()
+            self._numpy = None
         from wellposed.capture.session import Session
 
         torch = sys.modules["torch"]

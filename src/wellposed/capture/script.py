@@ -40,11 +40,17 @@ class Outcome:
     """The signal that python would end itself by (SIGINT after an uncaught KeyboardInterrupt)."""
 
 
-def run_script(path: str, args: Sequence[str], ended: Callable[[], None] = lambda: None) -> Outcome:
+def run_script(
+    path: str,
+    args: Sequence[str],
+    ended: Callable[[], None] = lambda: None,
+    compiler: Callable[[bytes, str], types.CodeType | None] = lambda source, file: None,
+) -> Outcome:
     """Run a file, or a folder or zip archive that holds a ``__main__.py``, as ``python path args…``.
 
     Returns when the program and its non-daemon threads are done, its traceback printed; `ended` is called before
-    that is printed. Raises ProgramNotFoundError where nothing could be run.
+    that is printed. `compiler` may give other code for the script's bytes and file that does the same; None leaves it
+    to Python's own. Raises ProgramNotFoundError where nothing could be run.
     """
     file = _absolute(path)
     if pkgutil.get_importer(file) is not None:
@@ -56,7 +62,7 @@ def run_script(path: str, args: Sequence[str], ended: Callable[[], None] = lambd
     main.__dict__.update(__file__=file, __loader__=loader("__main__", file))
     if sys.version_info < (3, 15):
         main.__dict__["__cached__"] = None
-    return _run_and_wait(lambda: exec(_code(file, source), main.__dict__), ended)
+    return _run_and_wait(lambda: exec(_code(file, source, compiler), main.__dict__), ended)
 
 
 def run_module(name: str, args: Sequence[str], ended: Callable[[], None] = lambda: None) -> Outcome:
@@ -124,10 +130,13 @@ def _source(file: str) -> bytes | None:
         raise ProgramNotFoundError(f"can't open file {file!r}: {reason}") from None
 
 
-def _code(file: str, source: bytes | None) -> types.CodeType:
+def _code(file: str, source: bytes | None, compiler: Callable[[bytes, str], types.CodeType | None]) -> types.CodeType:
     if source is None:
         return SourcelessFileLoader("__main__", file).get_code("__main__")  # type: ignore[return-value]
     _require_declared_encoding(file, source)
+    code = compiler(source, file)
+    if code is not None:
+        return code
     try:
         # dont_inherit: this module's `from __future__ import annotations` is not the program's.
         return compile(source, file, "exec", dont_inherit=True)

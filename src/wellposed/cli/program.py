@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 
 from wellposed.capture.script import Outcome, run_module, run_script
 from wellposed.cli.errors import UsageError
@@ -52,9 +53,12 @@ class Program:
     def stem(self) -> str:
         return self.name.rpartition(".")[2] if self.is_module else Path(os.path.abspath(self.name)).stem
 
-    def run(self, ended: Callable[[], None]) -> Outcome:
-        """Run it in this process; `ended` is called before a traceback is printed. Raises ProgramNotFoundError."""
-        return (run_module if self.is_module else run_script)(self.name, self.args, ended)
+    def run(self, ended: Callable[[], None], compiler: Callable[[bytes, str], CodeType | None]) -> Outcome:
+        """Run it in this process; `ended` is called before a traceback is printed, and `compiler` may give other code
+        for a script (see `run_script`). Raises ProgramNotFoundError."""
+        if self.is_module:
+            return run_module(self.name, self.args, ended)
+        return run_script(self.name, self.args, ended, compiler)
 
 
 def parse_program(module: list[str] | None, words: list[str]) -> Program:

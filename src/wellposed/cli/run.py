@@ -107,8 +107,9 @@ def execute(args: argparse.Namespace) -> int:
     process = os.getpid()
     plan.fit.begin(str(plan.program.folder))
     recording.start()
+    compiler = recording.instrument_numpy()
     try:
-        outcome = plan.program.run(line.clear if line else lambda: None)
+        outcome = plan.program.run(line.clear if line else lambda: None, compiler)
     except ProgramNotFoundError as error:
         recording.stop(2, str(error))
         plan.record.unlink(missing_ok=True)
@@ -260,8 +261,8 @@ def _tell(plan: _Plan, record: Record, diagnosis: Diagnosis) -> None:
             plan.html.write_text(to_html(runs, fit=fit.text(100) if fit else ""), encoding="utf-8")
     if plan.quiet or plan.stderr.closed:
         return
-    if "torch" not in sys.modules:
-        plan.stderr.write("wellposed: the program never imported torch; there is nothing to diagnose\n")
+    if "torch" not in sys.modules and "numpy" not in record.program.versions:
+        plan.stderr.write("wellposed: the program never imported torch or numpy; there is nothing to diagnose\n")
         return
     from wellposed.report.terminal import print_report
 

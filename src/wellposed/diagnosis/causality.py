@@ -85,6 +85,11 @@ LINKS: Final[tuple[Link, ...]] = (
         "One oversized update throws weights and biases so far that units die or saturate, and values explode.",
     ),
     Link(
+        "overshooting-updates",
+        ("learning-rate-too-large", "exploding-gradient", "saturation", "unscaled-input", "unscaled-target", "epsilon"),
+        "Updates that grow without end take the weights, and all that is computed of them, with them.",
+    ),
+    Link(
         "summed-gradients",
         ("learning-rate-too-large", "dead-relu", "saturation", "exploding-gradient", "unscaled-target"),
         "The sum over n terms is a step n times as large.",

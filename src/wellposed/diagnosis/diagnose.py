@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from wellposed.diagnosis.causality import SYMPTOMS, explained_by, explains, nearest
 from wellposed.diagnosis.diagnosis import Diagnosis
+from wellposed.diagnosis.numpy_words import in_numpy, uses_numpy_alone
 from wellposed.diagnosis.ties import led_from
 from wellposed.findings import SEVERITIES, Finding, all_rules
 from wellposed.record import Record, RecordError
@@ -36,7 +37,8 @@ def diagnose(record: Record, *, disabled: Iterable[str] = ()) -> Diagnosis:
             raise
         except Exception:  # one rule's fault must not cost the user the others' answers
             failed.append(entry.rule.name)
-    return Diagnosis(tuple(rank(findings, record)), failed_rules=tuple(failed))
+    ranked = rank(findings, record)
+    return Diagnosis(tuple(in_numpy(ranked) if uses_numpy_alone(record) else ranked), failed_rules=tuple(failed))
 
 
 def rank(findings: Iterable[Finding], record: Record | None = None) -> list[Finding]:

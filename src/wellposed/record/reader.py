@@ -83,6 +83,7 @@ class Record:
         self.path = Path(path)
         self._connection = _open(self.path)
         self._operations: OrderedDict[int, Operation | None] = OrderedDict()
+        self._steps: tuple[int, list[Step]] | None = None
 
     def close(self) -> None:
         self._connection.close()
@@ -140,6 +141,13 @@ class Record:
 
     @_guarded
     def steps(self) -> list[Step]:
+        # A diagnosis asks dozens of times. The number changes when the program that is being recorded has written.
+        version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        if self._steps is None or self._steps[0] != version:
+            self._steps = version, self._read_steps()
+        return list(self._steps[1])
+
+    def _read_steps(self) -> list[Step]:
         rows = self._connection.execute(f"SELECT {','.join(schema.COLUMNS['step'])} FROM step ORDER BY id")
         return [
             Step(

@@ -2,7 +2,8 @@
 
 ## What it sees
 Products of the same two matrices, element for element, more than once in the forward pass of one step. It is a root
-finding where the repetitions take a tenth of the run's time or more, and advice below.
+finding where the repetitions take a tenth of the run's time or more, and advice below; written out at several lines, as
+formulas often are, they are advice up to half of the time.
 
 ## Why it matters
 Neither Python nor PyTorch remembers results: `(A @ B) @ x` in one line and `(A @ B) @ y` in the next multiplies A and B
@@ -61,6 +62,10 @@ RULE = Rule(
     summary="the same matrices are multiplied several times within a step",
 )
 
+DOMINANT = 0.5
+"""Share of the time up to which a product that stands on several lines is advice: a formula is written as the book has
+it, and its repetitions cost a constant factor, where a wrong order costs one that grows with the sizes."""
+
 
 def check(record: Record) -> Iterator[Finding]:
     step = measured_step(record)
@@ -79,12 +84,13 @@ def _finding(record: Record, step: int, group: list[Product]) -> Iterator[Findin
     where = f" (lines {', '.join(map(str, lines))})" if len(lines) > 1 else ""
     if not lost.noticeable:
         return
+    spread = len(lines) > 1 and lost.share < DOMINANT
     yield RULE.finding(
         location(repeated[0]),
         f"The same product {group[0].shapes} is computed {len(group)} times in a step{where}: about "
         f"{lost.share:.0%} of the time.",
-        severity=lost.severity,
-        role=lost.role,
+        severity="note" if spread else lost.severity,
+        role="advice" if spread else lost.role,
         step=step,
         evidence=[
             Evidence("times it is computed", len(group), "a step", 1),

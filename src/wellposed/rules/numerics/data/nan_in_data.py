@@ -47,7 +47,7 @@ from dataclasses import replace
 
 from wellposed.findings import Evidence, Finding, Fix, Rule
 from wellposed.record import Operand, Operation, Record, Step
-from wellposed.rules.numerics.births import original_births
+from wellposed.rules.numerics.births import births, original_births
 from wellposed.rules.numerics.wording import share
 from wellposed.rules.tracing import descendants, line_of, location
 
@@ -78,8 +78,17 @@ def _from_outside(record: Record, operand: Operand) -> bool:
     """Whether it is spoiled and no operator made it so: one that had would have been recorded, however closely the
     step was watched. Nothing but −inf is a mask."""
     s = operand.statistics
-    known = operand.producer is not None and record.operation(operand.producer) is not None
+    known = operand.producer is not None and (
+        record.operation(operand.producer) is not None or _born_before(record, operand.producer)
+    )
     return s is not None and not known and not operand.label and (s.nan > 0 or s.positive_infinity > 0)
+
+
+def _born_before(record: Record, producer: int) -> bool:
+    """Whether an operator had made a NaN or an infinity in the step by then: of a loop that was sampled, what carried
+    it on may have no row."""
+    step = next((each.operation.step for each in births(record) if each.operation.id <= producer), None)
+    return step is not None and any(each.id > producer for each in record.operations(step=step))
 
 
 def _reaches_loss(record: Record, operation: Operation, step: Step) -> bool:

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from wellposed.findings import Location
-from wellposed.record import Event, Operation, Record
+from wellposed.record import Event, Operation, Record, Site
 from wellposed.rules.sources import assignments, line_that_sets, names_in, parsed
 from wellposed.rules.tracing import location
 
@@ -78,13 +78,15 @@ def _rate_by_hand(update: Operation) -> float | None:
 
 
 def _where_by_hand(record: Record, update: Operation) -> Location:
-    """The line that gives the learning rate its value: of the names on the update's line the one that stands for a
-    number and reads like a rate; else the update itself."""
-    here = location(update)
-    site = update.site
+    return where_of_rate(record, update.site) or location(update)
+
+
+def where_of_rate(record: Record, site: Site | None) -> Location | None:
+    """The line that gives the learning rate its value: of the names on the line of an update by hand the one that
+    stands for a number and reads like a rate."""
     tree = parsed(record.source(site.file) or "") if site is not None else None
     if site is None or tree is None:
-        return here
+        return None
     on_line = {
         name
         for node in ast.walk(tree)
@@ -98,4 +100,4 @@ def _where_by_hand(record: Record, update: Operation) -> Location:
             found = [line for line, value in assignments(tree, name) if isinstance(value, ast.Constant)]
             if len(found) == 1:
                 return Location(site.file, found[0], None, phase="optimizer")
-    return here
+    return None
