@@ -77,8 +77,9 @@ def execute(args: argparse.Namespace) -> int:
         recording = Recording(path, options, meta)
         process = os.getpid()
         recording.start()
+        compiler = recording.instrument_numpy()
         try:
-            outcome = program.run(lambda: None)
+            outcome = program.run(lambda: None, compiler)
         except ProgramNotFoundError as error:
             recording.stop(2, str(error))
             raise UsageError(str(error)) from None

@@ -233,7 +233,10 @@ def digits_of_torch(
     fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], reference: str, *, attribution: bool = True
 ) -> DigitsReport:
     """The report of one call; the function's own exceptions pass."""
-    has_float64 = any(each.dtype == torch.float64 for _, each in tensors_of((args, kwargs), "") if each.numel())
+    owners = [fn, getattr(fn, "__self__", None), *args, *kwargs.values()]
+    given = [each for _, each in tensors_of((args, kwargs), "")]
+    given += [each for owner in owners if isinstance(owner, torch.nn.Module) for each in owner.parameters()]
+    has_float64 = any(each.dtype == torch.float64 for each in given)
     block = DigitsBlock(reference, attribution=attribution, has_float64=has_float64)
     with block:
         result = fn(*args, **kwargs)

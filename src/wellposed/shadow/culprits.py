@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from wellposed.shadow.result import DIGITS_OF, Culprit, OperatorDigits, OutputDigits, StableForm
+from wellposed.shadow.result import DIGITS_OF, Culprit, OperatorDigits, OutputDigits
 
 LARGE_ERROR_BITS = 5.0
 """Bits of error of its own from which an operation counts as a cause: the limit of Herbgrind (PLDI 2018, section 5)."""
@@ -102,12 +102,7 @@ def culprits_of(
         if place not in found or weight > found[place][0]:
             found[place] = (weight, each, kind)
     worst = sorted(found.values(), key=lambda each: -each[0])[:most]
-    return tuple(Culprit(each, kind, message_of(each, kind), forms_for(each)) for _, each, kind in worst)
-
-
-def forms_for(operator: OperatorDigits) -> tuple[StableForm, ...]:
-    """Better ways to write the culprit, from the catalogue of rewrites where it has one."""
-    return ()
+    return tuple(Culprit(each, kind, message_of(each, kind)) for _, each, kind in worst)
 
 
 def message_of(operator: OperatorDigits, kind: str) -> str:

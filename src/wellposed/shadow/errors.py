@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from wellposed.shadow import measure
+from wellposed.shadow.as_it_is import AsItIs
 from wellposed.shadow.call import Operand, Token
 from wellposed.shadow.measure import Errors, norm, relative, weight
 from wellposed.shadow.reference import Reference
@@ -198,7 +199,7 @@ class Comparison:
         if same:
             self._note_elements(worst, self._total[worst], total)
             return total
-        again = self._run(_AsItIs(), lambda tensor: rounded.get(id(tensor), tensor), self._low)
+        again = self._run(AsItIs(), lambda tensor: rounded.get(id(tensor), tensor), self._low)
         if again is None or not isinstance(again[worst], torch.Tensor):
             return total
         low, shadow = self._low[worst], self._outcome[worst]
@@ -283,28 +284,3 @@ class Comparison:
         if found.is_complex() or not 1e-25 < lengths[index] < 1e30:
             return found
         return found.to(torch.float32)
-
-
-class _AsItIs:
-    """The program's own arithmetic in the place of a reference."""
-
-    name = "low precision"
-    digits = 0.0
-
-    def lift(self, value: torch.Tensor) -> torch.Tensor:
-        return value
-
-    def apply(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return operator(*args, **kwargs)
-
-    def rounded(self, shadow: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-        return shadow
-
-    def distance(self, value: torch.Tensor, shadow: torch.Tensor) -> torch.Tensor:
-        return value - shadow
-
-    def approximate(self, shadow: torch.Tensor) -> torch.Tensor:
-        return shadow
-
-    def write(self, shadow: torch.Tensor, view: Any, part: torch.Tensor) -> None:
-        view(shadow).copy_(part)

@@ -14,9 +14,10 @@ from wellposed.shadow.attribution import Attributed, attribute
 from wellposed.shadow.culprits import culprits_of
 from wellposed.shadow.engine import Engine
 from wellposed.shadow.facts import PlaceFacts
+from wellposed.shadow.forms import forms_of
 from wellposed.shadow.measure import name_of
 from wellposed.shadow.outputs import with_attribution
-from wellposed.shadow.result import DigitsReport, Flip, OperatorDigits
+from wellposed.shadow.result import Culprit, DigitsReport, Flip, OperatorDigits
 
 MOVES = 0.01
 """Part of an output's error from which an operator is said to move it."""
@@ -39,6 +40,7 @@ def report_of(engine: Engine, describe: Describe, files: dict[str, str] | None =
     moving = sorted(
         (each for each in operators if each.moves_output), key=lambda each: (-each.share, -_finite(each.formula))
     )
+    culprits = tuple(_with_forms(each, engine, found) for each in culprits_of(moving, outputs))
     notes = list(found.notes)
     if engine.store.rewritten:
         notes.append(f"{engine.store.rewritten} times memory was changed by something that is no operator")
@@ -46,12 +48,14 @@ def report_of(engine: Engine, describe: Describe, files: dict[str, str] | None =
         notes.append(
             f"{engine.store.reinterpreted} times memory was looked at as another dtype: its shadow was given up"
         )
+    if engine.reference.digits < 16 and any(each.dtype == "float64" for each in operators):
+        notes.append("float64 operators were compared with themselves: the reference double-double shows their errors")
     if not engine.declared:
         notes.append("no output was declared: every operator counts")
     return DigitsReport(
         outputs=outputs,
         operators=tuple(moving),
-        culprits=culprits_of(moving, outputs),
+        culprits=culprits,
         flips=tuple(_flips(engine, describe)),
         reference=engine.reference.name,
         backend=backend_of(engine.devices),
@@ -104,6 +108,18 @@ def _operator(
         terms=facts.terms,
         coarsest="" if coarsest == name_of(worst.dtype) else coarsest,
     )
+
+
+def _with_forms(culprit: Culprit, engine: Engine, found: Attributed) -> Culprit:
+    if engine.tape is None or engine.tape.given_up:
+        return culprit
+    key, facts = next((key, facts) for key, facts in engine.facts.places.items() if facts.number == culprit.operator.id)
+    assert facts.worst is not None
+    try:
+        return replace(culprit, forms=forms_of(engine.tape, key, facts.worst.dtype))
+    except Exception as error:  # a report without a better form is worth more than none
+        found.notes.append(f"no better form was looked for ({type(error).__name__}: {error})"[:160])
+        return culprit
 
 
 def _has_flow(engine: Engine) -> bool:

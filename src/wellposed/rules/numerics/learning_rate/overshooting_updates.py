@@ -53,7 +53,7 @@ from wellposed.rules.sources import place_of
 
 RULE = Rule(
     name="overshooting-updates",
-    code="N256",
+    code="N288",
     cause="learning-rate",
     summary="updates written by hand grow without end and keep turning round: the learning rate is too large",
 )
