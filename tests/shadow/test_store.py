@@ -68,7 +68,7 @@ def execute(program: list[Instruction], x: torch.Tensor, y: torch.Tensor) -> lis
         elif word == "addcmul_":
             a.addcmul_(a.clone(), a.clone(), value=0.1)
         elif word == "foreach":
-            torch._foreach_mul_([a, pool[0]] if a is not pool[0] else [a], scale)
+            torch._foreach_mul_([a[:1], a[1:]], scale)
         elif word == "out=":
             out = torch.empty_like(a)
             pool.append(torch.mul(a, scale, out=out))
@@ -150,6 +150,17 @@ def test_the_same_memory_as_another_dtype_is_exact() -> None:
         bits += 1
         assert _seen(x, d) is None or torch.allclose(_seen(x, d), x.double(), atol=1e-6)
         assert _seen(bits, d) is None
+
+
+def test_memory_that_one_operator_writes_twice_is_exact_and_said() -> None:
+    with wellposed.digits() as d:
+        x = torch.rand(3, 4).sin()
+        torch._foreach_mul_([x, x.t()], 1.1)
+        assert _seen(x, d) is None
+        y = torch.rand(3, 4).sin()
+        torch._foreach_mul_([y[:1], y[1:]], 1.1)  # side by side in one memory is nothing special
+        assert _seen(y, d) is not None
+    assert d.report.skipped == (("aten._foreach_mul_.Scalar", "it writes the same memory more than once", 1),)
 
 
 def test_what_only_moves_numbers_needs_no_shadow() -> None:

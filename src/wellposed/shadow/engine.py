@@ -18,6 +18,7 @@ from wellposed.shadow.errors import Comparison
 from wellposed.shadow.facts import Facts
 from wellposed.shadow.operators import describe_call
 from wellposed.shadow.outputs import Declared, declared
+from wellposed.shadow.overlap import written_twice
 from wellposed.shadow.reference import Reference
 from wellposed.shadow.sharing import Flipped, run_in_reference
 from wellposed.shadow.store import Store
@@ -64,7 +65,7 @@ class Engine:
             return None
         token = Token(operator, description, args, kwargs)
         tensors = tensors_in(args) + tensors_in(tuple(kwargs.values())) if kwargs else tensors_in(args)
-        token.refused = description.why_not or _unsuitable(tensors)
+        token.refused = description.why_not or _unsuitable(tensors) or written_twice(token.written())
         if token.refused or description.random:
             return token
         token.key = (description.name, self._locate())
