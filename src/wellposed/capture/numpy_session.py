@@ -21,7 +21,8 @@ from wellposed.capture.notes import Notes, plain
 from wellposed.capture.numpy_functions import Called
 from wellposed.capture.numpy_names import Operator
 from wellposed.capture.numpy_probes import probe
-from wellposed.capture.numpy_recorder import NumpyRecorder, Observer
+from wellposed.capture.numpy_recorder import NumpyRecorder
+from wellposed.capture.numpy_shadowing import NumpyShadowing
 from wellposed.capture.numpy_training import Training
 from wellposed.capture.recording import Options, Progress
 from wellposed.record import Level, RecordWriter
@@ -50,14 +51,14 @@ class NumpySession:
         options: Options,
         folder: str,
         on_progress: Callable[[Progress], None] | None = None,
-        shadow: Observer | None = None,
+        shadow: NumpyShadowing | None = None,
     ):
         self._writer = writer
         self._on_progress = on_progress
         self._notes = Notes(writer, folder)
         self._tape = _native.Tape(numpy.ndarray, Described(writer), 1)
         self._recorder = NumpyRecorder(self._tape, self._notes.sites, self._trouble, self._fail)
-        self._recorder.shadow = shadow
+        self._recorder.shadow = self._shadow = shadow
         self._recorder.on_rows = self._drain
         self._training = Training(self._recorder, writer)
         self._budget = Budget(
@@ -96,6 +97,8 @@ class NumpySession:
             if not self._dead:
                 self._end_stretch()
                 self._end_step()
+                if self._shadow is not None:
+                    self._tell_lost_digits(self._shadow)
                 for variable, updates in self._training.variables.items():
                     self._notes.event(0, "updates-by-hand", updates.details(variable), updates.site)
         except Exception as error:
@@ -103,6 +106,13 @@ class NumpySession:
         _native.instrument_stop()
         self._recorder.values.close()
         return {"operations": self._recorder.operations, "recording_seconds": self._spent()}
+
+    def _tell_lost_digits(self, shadow: NumpyShadowing) -> None:
+        details = shadow.report()
+        if details is not None:
+            self._notes.event(0, "digits", details)
+        if shadow.failure:
+            self._notes.event(0, "shadow-failed", {"error": shadow.failure})
 
     def abandon(self) -> None:
         """End without a trace: another session takes over."""

@@ -171,7 +171,12 @@ class Recording:
         from wellposed.capture.numpy_session import NumpySession
 
         numpy = sys.modules["numpy"]
-        self._numpy = NumpySession(self.writer, self.options, self.folder, self.on_progress)
+        shadow = None
+        if self.options.shadow_seconds > 0:
+            from wellposed.capture.numpy_shadowing import NumpyShadowing
+
+            shadow = NumpyShadowing(self.folder, self.options.shadow_seconds)
+        self._numpy = NumpySession(self.writer, self.options, self.folder, self.on_progress, shadow)
         self._numpy.install()
         self.writer.set_meta(versions={"python": platform.python_version(), "numpy": str(numpy.__version__)})
 

@@ -67,13 +67,16 @@ def attribute(tape: Tape, outputs: list[Declared], roundings: dict[int, float], 
         changed = tape.again(group, "total")
         if any(_matters(_moved(changed, output), output) for output in outputs):
             shares.moving.add(group)
+    nudged = tape.perturbed()
     for output, part in zip(outputs, parts, strict=True):
+        moved = _moved(nudged, output)
+        inherent = 0.0 if moved is None else norm_of_finite(moved)
         true, explained, whole = _signed(output.error), sum(part.values()), sum(map(abs, part.values()))
         if norm(output.error) == 0:
             shares.attributions.append(Attribution(0.0, 0.0, 0.0, _of(output)))
             continue
         residual = (true - explained) / abs(true) if true and math.isfinite(true) else math.inf
-        shares.attributions.append(Attribution(true, explained, residual, _of(output)))
+        shares.attributions.append(Attribution(true, explained, residual, _of(output), inherent))
         for group, value in part.items():
             if whole > 0 and math.isfinite(whole):
                 shares.share[group] = max(shares.share.get(group, 0.0), abs(value) / whole)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wellposed.shadow.numpy_dtypes import Array, as_array, is_floating, name_of, rounded_like
+from wellposed.shadow.numpy_dtypes import Array, as_array, is_floating, name_of, rounded_like, unit_roundoff
 from wellposed.shadow.numpy_measure import difference, relative
 from wellposed.shadow.numpy_operations import Operation, operation_of
 from wellposed.shadow.numpy_reference import Reference
@@ -120,8 +120,10 @@ def opened(engine: Engine, function: Any, args: tuple[Any, ...], kwargs: dict[st
         call.refused = str(error)
         return call
     call.reads = [
-        Read(one.entry.number, one.view, shadow) if one is not None else Read(None, (0, (), ()), shadow)
-        for one, shadow in zip(found, call.shadows, strict=True)
+        Read(one.entry.number, one.view, shadow, unit_roundoff(name_of(value)))
+        if one is not None
+        else Read(None, (0, (), ()), shadow)
+        for one, shadow, value in zip(found, call.shadows, call.inputs, strict=True)
     ]
     return call
 

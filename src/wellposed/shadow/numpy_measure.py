@@ -82,16 +82,20 @@ def digits_from(error: float, dtype: str) -> float:
 
 
 def significant(error: Array, shadow: Array, dtype: str) -> Significant:
-    """Digits of a value in `dtype` that is `error` away from `shadow`."""
+    """Digits of a value in `dtype` that is `error` away from `shadow`.
+
+    Of more than `MOST_ELEMENTS` elements an evenly spaced sample is looked at one by one; the norm is of all.
+    """
     most = DIGITS_OF[dtype]
     if not error.size:
         return Significant(most, most, most, 0.0)
     if error.size == 1:
         digits = digits_from(relative(error, shadow), dtype)
         return Significant(digits, digits, digits, float(digits < most / 2))
-    sizes, errors = (np.asarray(np.abs(part)).astype(np.float64).reshape(-1) for part in (shadow, error))
+    stride = -(-error.size // MOST_ELEMENTS)
+    sizes, errors = (np.abs(part.reshape(-1)[::stride]).astype(np.float64) for part in (shadow, error))
     # 2-norm over root of the count, from values that may be too large to square.
-    mean_size = norm_of_finite(shadow) / math.sqrt(max(int(np.isfinite(sizes).sum()), 1))
+    mean_size = norm_of_finite(sizes) / math.sqrt(max(int(np.isfinite(sizes).sum()), 1))
     floor = np.maximum(sizes, unit_roundoff(dtype) * mean_size)
     each = np.where(errors == 0, 0.0, errors / floor)
     each = np.where(np.isnan(each), np.inf, each)
@@ -105,6 +109,8 @@ def significant(error: Array, shadow: Array, dtype: str) -> Significant:
     )
 
 
+MOST_ELEMENTS = 1 << 18
+"""Elements that are looked at one by one."""
 SAMPLED = 4096
 """Elements from which a median is taken."""
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from wellposed.shadow.culprits import culprits_of
 from wellposed.shadow.numpy_attribution import Declared, attribute
-from wellposed.shadow.numpy_dtypes import Array, as_array, is_floating, name_of, unit_roundoff
+from wellposed.shadow.numpy_dtypes import Array, is_floating, name_of, unit_roundoff
 from wellposed.shadow.numpy_engine import Engine
-from wellposed.shadow.numpy_measure import norm, norm_of_finite
-from wellposed.shadow.result import Attribution, Culprit, DigitsReport, OperatorDigits, OutputDigits
+from wellposed.shadow.numpy_measure import norm, norm_of_finite, relative, significant
+from wellposed.shadow.numpy_tape import Write
+from wellposed.shadow.result import DigitsReport, OutputDigits, Significant
 
 SUSPECT_BITS = 5
 """Bits beyond unit roundoff from which an operation is looked at: Herbgrind's default (Sanchez-Stern et al., 2018)."""
@@ -40,6 +43,44 @@ def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]], result: Any = 
         named.append((name, value, dtype, found, error, digits))
     for _ in range(len(engine.taken_out)):
         engine.table.skip("float", "taken out as a number of Python's; what is done with it is not followed")
+    return _report(
+        engine,
+        declared,
+        [digits for *_, digits in named],
+        [name for name, *_ in named],
+        result,
+        [dtype for _, _, dtype, *_ in named],
+    )
+
+
+@np.errstate(all="ignore")
+def report_of_sinks(engine: Engine, most: int = 24, most_of_a_place: int = 2) -> DigitsReport:
+    """The same for a program that declares no outputs: those are what it computed and no later operation read, the
+    last ones of each place, and of them the `most` with the largest errors."""
+    last: dict[int, list[Write]] = {}
+    for group, write in engine.tape.sinks():
+        if group >= 0:
+            last[group] = [*last.get(group, []), write][-most_of_a_place:]
+    rows = {row.group: row for row in engine.table.rows.values()}
+    found = [(rows[group], write) for group, writes in last.items() if group in rows for write in writes]
+    found.sort(key=lambda each: -_finite(relative(each[1].error, each[1].shadow)))
+    found = sorted(found[:most], key=lambda each: each[0].group)
+    declared, digits, names = [], [], []
+    for row, write in found:
+        declared.append(Declared(write.number, write.view, write.shadow, write.error, unit_roundoff(row.dtype)))
+        digits.append(significant(write.error, write.shadow, row.dtype))
+        names.append(f"result of line {row.place[0].line}")
+    return _report(engine, declared, digits, names, None, [row.dtype for row, _ in found])
+
+
+def _report(
+    engine: Engine,
+    declared: list[Declared],
+    digits: list[Significant],
+    names: list[str],
+    result: Any,
+    dtypes: list[str],
+) -> DigitsReport:
     rows = list(engine.table.rows.values())
     suspects = {
         row.group for row in rows if max(row.formula, row.propagated) > 2**SUSPECT_BITS * unit_roundoff(row.dtype)
@@ -49,14 +90,14 @@ def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]], result: Any = 
         OutputDigits(
             name=name,
             dtype=dtype,
-            value=_size(as_array(value)),
-            reference=_size(found.shadow),
-            error=_size(error),
-            digits=digits,
+            value=_size(np.asarray(output.shadow + output.error)),
+            reference=_size(output.shadow),
+            error=_size(output.error),
+            digits=left,
             attribution=attribution,
         )
-        for (name, value, dtype, found, error, digits), attribution in zip(
-            named, _padded(shares.attributions, named), strict=True
+        for name, dtype, output, left, attribution in zip(
+            names, dtypes, declared, digits, shares.attributions, strict=True
         )
     ]
     operators = tuple(
@@ -68,7 +109,7 @@ def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]], result: Any = 
     return DigitsReport(
         outputs=tuple(told),
         operators=operators,
-        culprits=culprits_among(operators, tuple(told)),
+        culprits=culprits_of(operators, tuple(told)),
         flips=engine.table.all_flips(),
         reference=engine.reference.name_for(engine.dtypes),
         backend=f"NumPy {np.__version__} CPU",
@@ -79,17 +120,8 @@ def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]], result: Any = 
     )
 
 
-def culprits_among(operators: tuple[OperatorDigits, ...], outputs: tuple[OutputDigits, ...]) -> tuple[Culprit, ...]:
-    """The lines to change, chosen as for every array library."""
-    try:
-        from wellposed.shadow.culprits import culprits_of  # type: ignore[import-not-found, import-untyped, unused-ignore]
-    except ImportError:
-        return ()
-    return tuple(culprits_of(operators, outputs))
-
-
-def _padded(attributions: list[Attribution | None], named: list[Any]) -> list[Attribution | None]:
-    return attributions if len(attributions) == len(named) else [None] * len(named)
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else math.inf
 
 
 def _size(numbers: Any) -> float:

@@ -6,6 +6,7 @@ what depends on a change is done again.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -26,6 +27,8 @@ class Read:
     """Of the buffer; None for a constant."""
     view: View
     shadow: Array
+    roundoff: float = 0.0
+    """Unit roundoff of the dtype that the program holds it in."""
 
 
 @dataclass(slots=True)
@@ -116,6 +119,42 @@ class Tape:
                     self._lay(changed, write, output)
         return changed
 
+    def perturbed(self) -> dict[int, Array]:
+        """The buffers that differ when every value that the run started from is off by one unit roundoff of its dtype,
+        up or down as its own digits decide, so that a value is off alike wherever it is read."""
+        changed: dict[int, Array] = {}
+        made: set[int] = set()
+        for step in self.steps:
+            inputs, touched = [], False
+            for read in step.reads:
+                if read.number in changed:
+                    inputs.append(looking_at(changed[read.number], read.view))
+                elif read.number is None or read.number in made or not read.roundoff:
+                    inputs.append(read.shadow)
+                    continue
+                else:
+                    inputs.append(_nudged(read.shadow, read.roundoff))
+                touched = True
+            outputs = [write.shadow for write in step.writes]
+            if step.run is not None and touched:
+                with contextlib.suppress(NotImplementedError, ArithmeticError):
+                    outputs = step.run(inputs)
+            for write, output in zip(step.writes, outputs, strict=True):
+                made.add(write.number)
+                if write.number in changed or not _same(output, write.shadow):
+                    self._lay(changed, write, output)
+        return changed
+
+    def sinks(self) -> list[tuple[int, Write]]:
+        """What was computed and read by no later operation, with its group: what the program is after."""
+        read: set[int] = set()
+        found = []
+        for step in reversed(self.steps):
+            found += [(step.group, write) for write in step.writes if write.number not in read]
+            read.update(each.number for each in step.reads if each.number is not None)
+            read.update(write.number for write in step.writes)
+        return found[::-1]
+
     def reaching(self, numbers: set[int]) -> set[int]:
         """The groups of operations on whose results the buffers `numbers` depend."""
         wanted, groups = set(numbers), set[int]()
@@ -132,6 +171,15 @@ class Tape:
             buffer = buffer.astype(np.result_type(buffer, output))
         looking_at(buffer, write.view)[...] = output
         changed[write.number] = buffer
+
+
+def _nudged(values: Array, roundoff: float) -> Array:
+    if values.dtype.kind != "f":
+        return values
+    with np.errstate(all="ignore"):
+        mantissa = np.frexp(values)[0]
+        up = np.floor(np.abs(mantissa) * (1 << 20) * 1.618033988749895) % 2
+    return np.asarray(values * (1 + roundoff * (2 * np.nan_to_num(up) - 1)), dtype=values.dtype)
 
 
 def _same(one: Array, other: Array) -> bool:

@@ -29,6 +29,8 @@ class Lost:
 
     step: int
     kind: str
+    is_first: bool
+    """Whether no other formula of the step did more harm."""
     operator: dict[str, Any]
     message: str
     forms: tuple[dict[str, Any], ...]
@@ -47,13 +49,19 @@ def lost_digits(record: Record, *kinds: str) -> Iterator[Lost]:
     for event in record.events("digits"):
         outputs = [each for each in event.details.get("outputs", []) if _is_harmed(each)]
         outputs.sort(key=_relative_error, reverse=True)
-        for culprit in event.details.get("culprits", []):
+        for place_in_order, culprit in enumerate(event.details.get("culprits", [])):
             # What overflows or turns NaN is told by the rules that follow it from its birth.
             if culprit["kind"] not in kinds or not math.isfinite(_number(culprit["operator"]["formula"])):
                 continue
             operator = culprit["operator"]
             found = Lost(
-                event.step, culprit["kind"], operator, culprit["message"], tuple(culprit["forms"]), tuple(outputs)
+                event.step,
+                culprit["kind"],
+                place_in_order == 0,
+                operator,
+                culprit["message"],
+                tuple(culprit["forms"]),
+                tuple(outputs),
             )
             place = (operator["where"]["file"], operator["where"]["line"])
             if place not in worst or found.error > worst[place].error:
@@ -66,8 +74,8 @@ def finding_of(rule: Rule, record: Record, lost: Lost) -> Finding | None:
     if not lost.outputs:
         return None
     operator, output = lost.operator, lost.outputs[0]
-    role: Role = "root" if lost.error >= HARMFUL else "advice"
-    severity: Severity = "error" if lost.error >= WRONG else "warning" if role == "root" else "note"
+    role: Role = "advice" if lost.error < HARMFUL else "root" if lost.is_first else "consequence"
+    severity: Severity = "error" if lost.error >= WRONG else "warning" if lost.error >= HARMFUL else "note"
     operation = _operation(record, lost)
     return rule.finding(
         Location(**operator["where"]),

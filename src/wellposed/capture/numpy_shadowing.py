@@ -1,0 +1,79 @@
+"""Runs a NumPy program's operations beside a shadow of higher precision, and notes which formulas lost digits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from wellposed.shadow.contract import to_plain
+from wellposed.shadow.numpy_engine import Engine
+from wellposed.shadow.numpy_places import user_place
+from wellposed.shadow.numpy_report import report_of_sinks
+
+MOST_OPERATORS = 60
+"""Operators that are written down of the report."""
+LARGER = 2.0
+"""Times the free seconds of a PyTorch program: a few operations on millions of numbers are all that some programs do."""
+SHARE = 0.05
+"""Of the program's time that shadows may take beyond what is free at the beginning."""
+
+
+class NumpyShadowing:
+    """An observer of recorded operations, from the program's start until its time is up.
+
+    What a program is after is not declared: it is what was computed and that nothing recorded has read.
+    """
+
+    def __init__(self, folder: str, free_seconds: float):
+        self._engine = Engine(place=user_place(folder))
+        self._free_seconds = LARGER * free_seconds
+        self._began = time.perf_counter()
+        self._spent = 0.0
+        self._is_over = False
+        self.failure = ""
+        """What went wrong with us; empty while nothing has."""
+
+    def before(self, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> object:
+        """As `capture.numpy_recorder.Observer`; None once it is over."""
+        if self._is_over:
+            return None
+        began = time.perf_counter()
+        try:
+            return self._engine.before(function, arguments, keywords)
+        except Exception as error:
+            self._fail(error)
+            return None
+        finally:
+            self._spent += time.perf_counter() - began
+
+    def after(self, token: Any, result: object, operation: int) -> None:
+        if self._is_over or token is None:
+            return
+        began = time.perf_counter()
+        try:
+            self._engine.after(token, result, operation)
+        except Exception as error:
+            self._fail(error)
+        finally:
+            now = time.perf_counter()
+            self._spent += now - began
+            own = max(now - self._began - self._spent, 0.0)
+            # What is computed from here on has no shadow, so that nothing can be said of it.
+            self._is_over = self._is_over or self._spent > self._free_seconds + SHARE * own
+
+    def report(self) -> dict[str, Any] | None:
+        """What was lost, as the details of an event ``digits``; None where there is nothing to tell."""
+        if self.failure or not self._engine.executed:
+            return None
+        self._is_over = True
+        try:
+            report = report_of_sinks(self._engine)
+        except Exception as error:
+            self._fail(error)
+            return None
+        return to_plain(report, MOST_OPERATORS) if report.outputs else None
+
+    def _fail(self, error: Exception) -> None:
+        self._is_over = True
+        self.failure = f"{type(error).__name__}: {error}"[:300]
