@@ -13,8 +13,9 @@ from wellposed.shadow.numpy_report import report_of_sinks
 
 MOST_OPERATORS = 60
 """Operators that are written down of the report."""
-LARGER = 2.0
-"""Times the free seconds of a PyTorch program: a few operations on millions of numbers are all that some programs do."""
+LARGER, SMALLER = 2.0, 0.5
+"""Times the free seconds of a PyTorch program: a few operations on millions of float32 numbers are all that some
+programs do; beside float64 stand numbers that no processor computes fast with, and it seldom lacks digits."""
 SHARE = 0.05
 """Of the program's time that shadows may take beyond what is free at the beginning."""
 
@@ -27,8 +28,8 @@ class NumpyShadowing:
 
     def __init__(self, folder: str, free_seconds: float):
         self._engine = Engine(place=user_place(folder))
-        self._free_seconds = LARGER * free_seconds
-        self._began = time.perf_counter()
+        self._free_seconds = free_seconds
+        self._began = time.thread_time()
         self._spent = 0.0
         self._is_over = False
         self.failure = ""
@@ -38,29 +39,30 @@ class NumpyShadowing:
         """As `capture.numpy_recorder.Observer`; None once it is over."""
         if self._is_over:
             return None
-        began = time.perf_counter()
+        began = time.thread_time()
         try:
             return self._engine.before(function, arguments, keywords)
         except Exception as error:
             self._fail(error)
             return None
         finally:
-            self._spent += time.perf_counter() - began
+            self._spent += time.thread_time() - began
 
     def after(self, token: Any, result: object, operation: int) -> None:
         if self._is_over or token is None:
             return
-        began = time.perf_counter()
+        began = time.thread_time()
         try:
             self._engine.after(token, result, operation)
         except Exception as error:
             self._fail(error)
         finally:
-            now = time.perf_counter()
+            now = time.thread_time()
             self._spent += now - began
             own = max(now - self._began - self._spent, 0.0)
             # What is computed from here on has no shadow, so that nothing can be said of it.
-            self._is_over = self._is_over or self._spent > self._free_seconds + SHARE * own
+            free = (SMALLER if "float64" in self._engine.dtypes else LARGER) * self._free_seconds
+            self._is_over = self._is_over or self._spent > free + SHARE * own
 
     def report(self) -> dict[str, Any] | None:
         """What was lost, as the details of an event ``digits``; None where there is nothing to tell."""

@@ -50,7 +50,7 @@ class Shadowing:
         self._failed = False
         self.working = False
         """Whether what runs now is our own work: gradients of its own among it."""
-        self._began = time.perf_counter()
+        self._began = time.thread_time()
         self._spent = 0.0
         self._next_step = 0
         self._of_forward: dict[int, int] = {}
@@ -123,7 +123,7 @@ class Shadowing:
         return self._spent
 
     def _left(self) -> float:
-        own = max(time.perf_counter() - self._began - self._spent, 0.0)
+        own = max(time.thread_time() - self._began - self._spent, 0.0)
         return self._free_seconds + SHARE * own - self._spent
 
     def _reading(self, engine: Engine, tensor: torch.Tensor) -> None:
@@ -143,7 +143,7 @@ class Shadowing:
     @contextlib.contextmanager
     def _work(self) -> Iterator[None]:
         """A fault of ours ends the look, not the recording."""
-        began = time.perf_counter()
+        began = time.thread_time()
         self.working = True
         try:
             with torch._C.DisableTorchFunction(), torch.no_grad():
@@ -153,7 +153,7 @@ class Shadowing:
             self._notes.event(0, "shadow-failed", {"error": f"{type(error).__name__}: {error}"[:300]}, once=True)
         finally:
             self.working = False
-            self._spent += time.perf_counter() - began
+            self._spent += time.thread_time() - began
 
     def _here(self) -> Hashable:
         """Where the program is: the place and the phase; of a backward operator, the place of its forward."""

@@ -19,6 +19,10 @@ LARGE_ROUNDING_BITS = 3.0
 CONDITION_BITS = 3.0
 """Bits of an output's error beyond what rounding its inputs does to it, from which a formula is at fault and not the
 question (Higham, section 1.6)."""
+MOST_OF_IT = 0.5
+"""Part of an output's error from which it is a cast to a coarser dtype that caused it."""
+SPOILED_DIGITS = 0.7
+"""Digits left of an output, from a relative error of 20 % on, that make a cast of the data a fault."""
 MANY = 64
 """Terms or calls that make an accumulation long."""
 
@@ -32,6 +36,7 @@ _SUMS = {
     "sum", "mean", "cumsum", "nansum", "trace", "mm", "bmm", "addmm", "baddbmm", "dot", "vdot", "mv", "addmv", "matmul",
     "convolution", "linear", "inner", "tensordot", "einsum", "average", "nanmean",
 }  # fmt: skip
+_CASTS = {"to_copy", "astype", "copy", "float32", "float16", "asarray", "array"}
 _ACCUMULATING = _SUMS | {
     "add", "var", "std", "var_mean", "std_mean", "logsumexp", "linalg_vector_norm", "norm", "index_add", "scatter_add",
     "index_put", "embedding_dense_backward", "logcumsumexp", "cumprod", "prod", "addcmul",
@@ -92,6 +97,11 @@ def culprits_of(
 
     An operator counts only where it moves an output, and where an output lost more than its dtypes cost anyhow.
     """
+    caster = max(operators, key=lambda each: each.share, default=None)
+    if caster is not None and caster.share >= MOST_OF_IT and base_of(caster.where.operator) in _CASTS:
+        # What no formula can bring back: it is of interest only where it spoils the result.
+        wrong = any(each.digits.normwise < SPOILED_DIGITS and _is_harmed(each, caster) for each in outputs)
+        return (Culprit(caster, CANCELLATION, _message_of_cast(caster)),) if wrong else ()
     found: dict[tuple[str | None, int | None], tuple[float, OperatorDigits, str]] = {}
     for each in operators:
         kind = kind_of(each) if each.moves_output else ""
@@ -103,6 +113,15 @@ def culprits_of(
             found[place] = (weight, each, kind)
     worst = sorted(found.values(), key=lambda each: -each[0])[:most]
     return tuple(Culprit(each, kind, message_of(each, kind)) for _, each, kind in worst)
+
+
+def _message_of_cast(operator: OperatorDigits) -> str:
+    what = f"`{operator.text}`" if operator.text else f"{operator.where.operator}"
+    bits = round(bits_of(operator.dtype))
+    return (
+        f"{what}: rounding to the {bits} bits of {operator.dtype} here causes {operator.share:.0%} of the error: what "
+        f"is computed of these numbers later hangs on digits that {operator.dtype} does not hold"
+    )
 
 
 def message_of(operator: OperatorDigits, kind: str) -> str:

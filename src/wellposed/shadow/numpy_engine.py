@@ -6,6 +6,7 @@ arrays, an instrumented script). The program's objects are only read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from wellposed.shadow.numpy_calls import NOTHING_TO_FOLLOW, Call, opened
 from wellposed.shadow.numpy_dtypes import Array, as_array, is_floating, name_of, unit_roundoff
 from wellposed.shadow.numpy_flips import follow_the_program
 from wellposed.shadow.numpy_measure import (
+    PRODUCTS,
     cancelled_bits,
     difference,
     digits_from,
@@ -35,6 +37,8 @@ from wellposed.shadow.result import DIGITS_OF, Significant
 LIMIT = 0.05
 """Estimated relative error of a reference from which it is no judge: about one digit is left in it."""
 MOST_CONDITION = 1e300
+MOST_WORK = 30_000_000
+"""Multiplications in extended precision that one operation may take: about 0.1 s."""
 
 
 @dataclass(slots=True)
@@ -111,6 +115,10 @@ class Engine:
             for output, shadow in zip(outputs, shared, strict=True):
                 self._share(output, shadow)
             return
+        if _work(operation.name, call.lifted, outputs) > MOST_WORK and any(
+            np.asarray(each).dtype in (np.longdouble, object) for each in call.lifted
+        ):
+            raise NotImplementedError("too much to repeat in numbers that no processor multiplies fast")
         run = call.in_reference(reference)
         exact = run(call.lifted)
         if len(exact) != len(outputs):
@@ -181,6 +189,20 @@ class Engine:
             found = self.store.find(value)
             error = difference(as_array(value), found.shadow)
             return found, error, significant(error, found.shadow, name_of(value))
+
+
+def _work(name: str, operands: list[Array], outputs: list[Any]) -> float:
+    """Multiplications of a product or a solution of equations; 0 for what takes no more than its elements."""
+    sizes = [float(np.size(each)) for each in operands]
+    elements = float(sum(np.size(each) for each in outputs))
+    if name == "einsum" and len(sizes) > 2:
+        return math.prod(sizes) ** 0.75  # between the best order and one pass over all indices
+    if name in PRODUCTS:
+        return terms_of(name, operands, int(elements)) * elements
+    return max(sizes, default=0.0) ** 1.5 if name in _CUBIC else 0.0
+
+
+_CUBIC = frozenset({"solve", "inv", "det", "slogdet", "cholesky", "matrix_power", "pinv", "linalg.solve", "linalg.inv"})
 
 
 def _shaped(shadow: Any, shape: tuple[int, ...]) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 from wellposed.shadow.numpy_dtypes import Array
 from wellposed.shadow.numpy_store import View, looking_at
 
-BYTES_KEPT = 512 * 2**20
+BYTES_KEPT = 2**30
 OPERATIONS_KEPT = 20_000
 
 
