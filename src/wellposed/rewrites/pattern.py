@@ -91,7 +91,8 @@ def specificity(pattern: Pattern) -> float:
 
 def _weight(pattern: Pattern) -> float:
     if isinstance(pattern, Apply):
-        return 1.0 + sum(_weight(operand) for operand in pattern.operands)
+        # A square says more than a product: that its operands are the same.
+        return (2.0 if pattern.operator == "square" else 1.0) + sum(_weight(operand) for operand in pattern.operands)
     if isinstance(pattern, Either):
         return min(_weight(choice) for choice in pattern.choices)
     return 0.5 if isinstance(pattern, Number) or pattern.kind else 0.0

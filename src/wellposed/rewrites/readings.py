@@ -88,8 +88,8 @@ def _div(operands: tuple[Operand, ...]) -> Iterator[Reading]:
     if number:
         yield "mul", (one, 1.0 / number)
     total = _is(one, "sum")
-    # A sum over anything that is not computed is over a count: n, x.numel(), len(x).
-    if total is not None and (number is not None or not getattr(other, "base", "")):
+    # A sum over anything that is not computed is over a count.
+    if total is not None and (number is not None or getattr(other, "base", "") in ("", "numel", "size", "len")):
         yield "mean", (total.inputs[0],)
     if _number(one) == 1.0:
         yield "reciprocal", (other,)

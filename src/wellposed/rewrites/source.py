@@ -47,7 +47,7 @@ def text_of(operand: Operand) -> str:
 
 def expression(text: str) -> Node:
     """The graph of one expression. Raises SyntaxError."""
-    return _node(_Reader({}).read(ast.parse(text.strip(), mode="eval").body))
+    return _node(_Reader().read(ast.parse(text.strip(), mode="eval").body))
 
 
 def matches_on(source: str, line: int) -> list[Found]:
@@ -65,7 +65,7 @@ def matches_on(source: str, line: int) -> list[Found]:
     for statement in _statements(scope):
         if not statement.lineno <= line <= (statement.end_lineno or statement.lineno):
             continue
-        reader = _Reader(_assigned_before(scope, statement))
+        reader = _reader_at(scope, statement)
         for part in _expressions(statement):
             found += _within(reader, part)
     return found
@@ -91,9 +91,16 @@ def _within(reader: _Reader, part: ast.expr) -> Iterator[Found]:
 class _Reader:
     """Turns expressions into nodes; knows what local names stand for."""
 
-    def __init__(self, assigned: Mapping[str, ast.expr]):
-        self._assigned = assigned
+    def __init__(self) -> None:
+        self._assigned: dict[str, Operand] = {}
         self._depth = 0
+
+    def assign(self, name: str, value: ast.expr) -> None:
+        """From here on, the name stands for this value."""
+        made = self.read(value)
+        # The name is what the user would write, not what stands behind it.
+        named = made if isinstance(made, (int, float)) else Value(made.base, tuple(made.inputs), made.identity, name)
+        self._assigned[name] = named
 
     def read(self, node: ast.expr) -> Operand:
         self._depth += 1
@@ -106,9 +113,7 @@ class _Reader:
         if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
             return node.value
         if isinstance(node, ast.Name) and node.id in self._assigned:
-            made = self.read(self._assigned[node.id])
-            # The name is what the user would write, not what stands behind it.
-            return made if isinstance(made, (int, float)) else Value(made.base, tuple(made.inputs), made.identity, node.id)
+            return self._assigned[node.id]
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             inner = self.read(node.operand)
             return -inner if isinstance(inner, (int, float)) else self._made("neg", (inner,), node)
@@ -235,21 +240,21 @@ def _statements(scope: _Scope) -> Iterator[ast.stmt]:
             waiting[:0] = [each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr)]
 
 
-def _assigned_before(scope: _Scope, statement: ast.stmt) -> dict[str, ast.expr]:
-    """What names stand for at a statement; a name that is assigned more than once, or changed in place, is left out."""
-    values: dict[str, ast.expr] = {}
+def _reader_at(scope: _Scope, statement: ast.stmt) -> _Reader:
+    """One that knows what names stand for at a statement; a name that is assigned more than once is a leaf."""
     times: dict[str, int] = {}
     for each in ast.walk(scope):
         if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
             times[each.id] = times.get(each.id, 0) + 1
+    reader = _Reader()
     for each in _statements(scope):
         if each.lineno >= statement.lineno:
             break
         if isinstance(each, ast.Assign) and len(each.targets) == 1 and isinstance(each.targets[0], ast.Name):
             name = each.targets[0].id
             if times[name] == 1:
-                values[name] = each.value
-    return values
+                reader.assign(name, each.value)
+    return reader
 
 
 def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:

@@ -1,0 +1,85 @@
+"""Every entry of the catalogue against mpmath: it fails where it says, and its stable form does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rewrites import proving
+from tests.rewrites.tracing import traced
+from wellposed.findings import CAUSES, all_rules
+from wellposed.rewrites import Failure, Rewrite, all_rewrites, compile_form, forms_for, source
+from wellposed.rewrites.entry import CAUSES as KNOWN_CAUSES
+
+ENTRIES = all_rewrites()
+FAILURES = [
+    pytest.param(rewrite, failure, library, id=f"{rewrite.name}-{failure.dtype}-{library}")
+    for rewrite in ENTRIES
+    for failure in rewrite.fails
+    for library in proving.libraries(rewrite, failure.dtype)
+]
+_SLACK = 0.15
+"""Digits by which kernels of another processor may differ."""
+
+
+@pytest.mark.parametrize(("rewrite", "failure", "library"), FAILURES)
+def test_the_unstable_form_loses_the_digits_it_says(rewrite: Rewrite, failure: Failure, library: str) -> None:
+    left = proving.left(rewrite, "unstable", failure.at, failure.dtype, library)
+    assert left <= proving.DIGITS[failure.dtype] - failure.loses + _SLACK
+
+
+@pytest.mark.parametrize(("rewrite", "failure", "library"), FAILURES)
+def test_the_stable_form_keeps_them(rewrite: Rewrite, failure: Failure, library: str) -> None:
+    if library in rewrite.stable:
+        left = proving.left(rewrite, "stable", failure.at, failure.dtype, library)
+        assert left >= proving.keeps(rewrite, failure.dtype) - _SLACK
+
+
+@pytest.mark.parametrize(("rewrite", "failure", "library"), FAILURES)
+def test_the_limit_is_one(rewrite: Rewrite, failure: Failure, library: str) -> None:
+    """Beyond it fewer than half of the digits are left, before it more."""
+    if library != next(proving.libraries(rewrite, failure.dtype)):
+        return
+    if failure.limit is None:
+        fine = proving.left(rewrite, "unstable", None, failure.dtype, library, fine=True)
+        assert proving.fails(rewrite, None, failure.dtype, library)
+        assert fine >= proving.DIGITS[failure.dtype] / 2
+        return
+    factor = failure.within if failure.beyond == "above" else 1 / failure.within
+    assert proving.fails(rewrite, failure.limit * factor, failure.dtype, library)
+    assert not proving.fails(rewrite, failure.limit / factor, failure.dtype, library)
+
+
+@pytest.mark.parametrize("rewrite", ENTRIES, ids=lambda each: each.name)
+def test_every_entry_is_complete(rewrite: Rewrite) -> None:
+    assert {failure.dtype for failure in rewrite.fails} == set(rewrite.dtypes)
+    assert all(failure.loses > 0.3 for failure in rewrite.fails)
+    assert all(failure.at is not None for failure in rewrite.fails if rewrite.t)
+    assert ("{limit}" in rewrite.when) == (rewrite.t is not None)
+    assert set(rewrite.rules) <= {entry.rule.name for entry in all_rules()}
+    # A form that is given for a library can be compared with the unstable one there, or the other way round.
+    assert set(rewrite.unstable) <= set(rewrite.stable)
+
+
+def test_causes_are_those_of_findings() -> None:
+    assert set(KNOWN_CAUSES) <= set(CAUSES)
+
+
+MATCHED = [rewrite for rewrite in ENTRIES if rewrite.patterns]
+
+
+@pytest.mark.parametrize("rewrite", [r for r in MATCHED if "torch" in r.unstable], ids=lambda each: each.name)
+def test_what_torch_runs_is_matched_by_no_other_pattern_before(rewrite: Rewrite) -> None:
+    failure = rewrite.fails[0]
+    given = proving.arrays(proving.values(rewrite, failure.at), failure.dtype, "torch")
+    nodes = traced(compile_form(rewrite, "torch", "unstable"), given)
+    assert any(rewrite in forms_for(node) for node in nodes[-60:])
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "library"), [(r, library) for r in MATCHED for library in r.unstable], ids=lambda each: getattr(each, "name", each)
+)  # fmt: skip
+def test_the_source_is_matched(rewrite: Rewrite, library: str) -> None:
+    *before, last = rewrite.unstable[library].strip().split("\n")
+    text = "\n".join(["def compute():", *(f"    {line}" for line in before), f"    return {last}"])
+    found = [each for line in range(2, len(before) + 3) for each in source.matches_on(text, line)]
+    assert rewrite in [each.match.rewrite for each in found]
