@@ -26,7 +26,7 @@ KNOWS = {
     "rewrites": set[str](),
     "rules": {"findings", "record", "signals", "chain", "rewrites"},
     "diagnosis": {"findings", "record"},
-    "report": {"findings", "record", "diagnosis", "shadow"},
+    "report": {"findings", "record", "diagnosis", "shadow", "rewrites"},
     "capture": {"record", "signals", "shadow", "_native"},
     "chain": {"_native"},
     "shadow": {"_native", "findings", "record", "rewrites"},

@@ -1,8 +1,8 @@
 """Measures how entries fail and writes it into their tables: ``python -m tests.rewrites.measure [NAME…]``.
 
-For each dtype, bisection finds the t from which fewer than half of the digits are left, and a failing input beyond it is
-chosen at which most is lost while the stable form keeps what it promises. Without names, entries with no measurement are
-measured. What it wrote is checked by test_entries.py from scratch.
+For each dtype, bisection finds the t from which fewer than half of the digits are left, and a failing input beyond it
+is chosen at which most is lost while the stable form keeps what it promises. Without names, entries with no measurement
+are measured. What it wrote is checked by test_entries.py from scratch.
 """
 
 from __future__ import annotations

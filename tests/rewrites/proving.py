@@ -1,6 +1,6 @@
 """The oracle: an entry's formula over exact numbers (mpmath), and the digits that a form of it leaves.
 
-Inputs are rounded to the dtype first, and the exact value is that of the rounded inputs: what is lost is the form's own.
+Inputs are rounded to the dtype first, and the exact value is that of the rounded inputs: what is lost is the form's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ import torch
 
 from wellposed.rewrites import Rewrite, compile_form
 
-DIGITS = {"float16": 3.3, "bfloat16": 2.4, "float32": 7.2, "float64": 15.95, "uint8": 15.95, "int32": 15.95, "int64": 15.95}
+DIGITS = {
+    "float16": 3.3,
+    "bfloat16": 2.4,
+    "float32": 7.2,
+    "float64": 15.95,
+    "uint8": 15.95,
+    "int32": 15.95,
+    "int64": 15.95,
+}
 """Of a dtype's significand, log10(2^p); integers are judged like float64."""
 PRECISION = 150
 """Decimal digits of the oracle."""
@@ -46,8 +54,9 @@ EXACT: dict[str, Any] = {
     "min": lambda x: np.min(x), "abs": np.abs, "cumsum": np.cumsum, "cumprod": np.cumprod,
     "mean": lambda x: np.sum(x) / np.size(x), "len": lambda x: mpmath.mpf(np.size(x)), "size": lambda x: int(np.size(x)),
     "where": np.where, "pi": mpmath.pi, "array": lambda x: np.array(x, dtype=object), "range": range,
-    "inverse": lambda m: _matrix(mpmath.matrix(m.tolist()) ** -1), "det": lambda m: mpmath.det(mpmath.matrix(m.tolist())),
-    "lstsq": lambda a, b: _matrix(mpmath.qr_solve(mpmath.matrix(a.tolist()), mpmath.matrix(b.tolist()))[0])[:, 0],
+    "det": lambda m: mpmath.det(mpmath.matrix(m.tolist())),
+    "lstsq": lambda a, b: _matrix(
+        mpmath.qr_solve(mpmath.matrix(a.tolist()), mpmath.matrix(b.tolist()))[0])[:, 0],
     "zip": zip, "int": int, "float": float, "argmin": np.argmin,
 }  # fmt: skip
 
@@ -59,7 +68,9 @@ def _matrix(m: Any) -> Any:
 def values(rewrite: Rewrite, t: float | None, *, fine: bool = False) -> dict[str, Any]:
     """The inputs as plain Python numbers and lists."""
     names = {name: getattr(builtins, name) for name in ("range", "float", "int", "sum", "max", "min")}
-    names.update(t=t, n=int(t) if t is not None else None, pi=math.pi, exp=math.exp, sin=math.sin, cos=math.cos, sqrt=math.sqrt)
+    names.update(
+        t=t, n=int(t) if t is not None else None, pi=math.pi, exp=math.exp, sin=math.sin, cos=math.cos, sqrt=math.sqrt
+    )
     texts = rewrite.fine if fine else rewrite.input
     return {name: eval(text, dict(names)) for name, text in texts.items()}
 
@@ -124,7 +135,9 @@ def digits_left(result: Any, exact: Any, dtype: str) -> float:
     return max(0.0, worst)
 
 
-def left(rewrite: Rewrite, form: str, t: float | None, dtype: str, library: str = "torch", *, fine: bool = False) -> float:
+def left(
+    rewrite: Rewrite, form: str, t: float | None, dtype: str, library: str = "torch", *, fine: bool = False
+) -> float:
     """Digits left of one form at one input; 0 where it raises an error of the library's."""
     given = arrays(values(rewrite, t, fine=fine), dtype, library)
     exact = exact_value(rewrite, given, stable=form == "stable")

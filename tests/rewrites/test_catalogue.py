@@ -1,4 +1,4 @@
-"""The catalogue as data: mistakes are told with their place, names are found, forms are written with the user's names."""
+"""The catalogue as data: mistakes are told with their place, forms are written with the user's names."""
 
 from __future__ import annotations
 

@@ -84,7 +84,12 @@ def test_variables_are_bound_to_what_they_stand_for() -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("log(", "never closed"), ("logg(x)", "no operator 'logg'"), ("x if y else z", "no part"), ("small(3)", "one name")],
+    [
+        ("log(", "never closed"),
+        ("logg(x)", "no operator 'logg'"),
+        ("x if y else z", "no part"),
+        ("small(3)", "one name"),
+    ],
 )
 def test_a_malformed_pattern_says_why(text: str, words: str) -> None:
     with pytest.raises(PatternError, match=words):

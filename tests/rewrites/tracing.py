@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -46,9 +47,6 @@ class Tracer(TorchDispatchMode):
 
 def traced(run: Callable[..., Any], bindings: dict[str, Any]) -> list[Value]:
     """The nodes of running it, in order. An error of the library ends the trace early."""
-    with Tracer() as tracer:
-        try:
-            run(**bindings)
-        except RuntimeError:
-            pass
+    with Tracer() as tracer, contextlib.suppress(RuntimeError):
+        run(**bindings)
     return tracer.nodes

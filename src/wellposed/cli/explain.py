@@ -11,7 +11,10 @@ HELP = "explain a rule or a rewrite: what it is, why it matters, what to do inst
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "rule", nargs="?", metavar="NAME", help="name, code or cause of a rule, or name of a rewrite; all rules without it"
+        "rule",
+        nargs="?",
+        metavar="NAME",
+        help="name, code or cause of a rule, or a rewrite's name; all rules without it",
     )
     parser.add_argument(
         "--rewrites",
@@ -74,7 +77,9 @@ def _list_rewrites(part: str | None) -> int:
     from wellposed.rewrites import UnknownRewriteError, all_rewrites, find
 
     wanted = (part or "").strip().lower()
-    asked = [each for each in all_rewrites() if wanted in each.name or wanted in each.title.lower() or wanted == each.cause]
+    asked = [
+        each for each in all_rewrites() if wanted in each.name or wanted in each.title.lower() or wanted == each.cause
+    ]
     if not asked:
         try:
             find(wanted)

@@ -81,7 +81,9 @@ def _code(heading: str, forms: object) -> Iterable[RenderableType]:
     assert isinstance(forms, dict)
     yield from (Text(), Text(heading, "bold"))
     for code in forms.values():
-        yield Padding(Syntax(code.strip(), "python", theme="ansi_dark", background_color="default", word_wrap=True), _INDENT)
+        yield Padding(
+            Syntax(code.strip(), "python", theme="ansi_dark", background_color="default", word_wrap=True), _INDENT
+        )
 
 
 def _print(blocks: Iterable[RenderableType], stream: TextIO) -> None:

@@ -109,7 +109,9 @@ def entry(name: str, table: Mapping[str, Any], family: str) -> Rewrite:
     if bool(table.get("t")) == bool(table.get("fine")):
         raise CatalogueError(f"{place}: give t = [smallest, largest] or an input that is `fine`; not both")
     if bool(table.get("stable_exact")) and not table.get("changes_meaning"):
-        raise CatalogueError(f"{place}: with stable_exact, say in changes_meaning what the stable form does differently")
+        raise CatalogueError(
+            f"{place}: with stable_exact, say in changes_meaning what the stable form does differently"
+        )
     of = table.get("of", "value")
     if of not in ("value", "gradient"):
         raise CatalogueError(f"{place}: `of` is value or gradient, not {of!r}")
@@ -129,7 +131,7 @@ def entry(name: str, table: Mapping[str, Any], family: str) -> Rewrite:
         fine=dict(table.get("fine", {})), t=_range(table.get("t"), place), when=table["when"], of=of,
         changes_meaning=table.get("changes_meaning", ""), keeps=table.get("keeps"),
         dtypes=tuple(table.get("dtypes", ("bfloat16", "float16", "float32", "float64"))),
-        fails=tuple(_failure(dtype, table["fails"][dtype], place) for dtype in DTYPES if dtype in table.get("fails", {})),
+        fails=tuple(_failure(name, table["fails"][name], place) for name in DTYPES if name in table.get("fails", {})),
         sources=tuple(table["sources"]), rules=tuple(table.get("rules", ())), variables=names,
     )  # fmt: skip
 

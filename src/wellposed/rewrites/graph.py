@@ -40,6 +40,14 @@ class Value:
 
 
 _DEEPEST = 12
+_COUNTS = ("numel", "size", "len")
+
+
+def is_count(operand: Operand) -> bool:
+    """Whether it is a number, ``x.numel()`` or the like, or a plain name of source text such as ``n``."""
+    if isinstance(operand, (int, float)) or operand.base in _COUNTS:
+        return True
+    return not operand.base and isinstance(operand.identity, tuple) and operand.identity[0] == "source"
 
 
 def seen_through(operand: Operand) -> Operand:

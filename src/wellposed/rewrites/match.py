@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from wellposed.rewrites.catalogue import all_rewrites
 from wellposed.rewrites.entry import Rewrite
-from wellposed.rewrites.graph import Node, Operand, same, seen_through
+from wellposed.rewrites.graph import Node, Operand, is_count, same, seen_through
 from wellposed.rewrites.names import COMMUTATIVE
 from wellposed.rewrites.pattern import LARGE, SMALL, Apply, Either, Number, Pattern, Variable, specificity
 from wellposed.rewrites.readings import readings
@@ -29,10 +29,12 @@ class Match:
     specificity: float
 
 
-def match(node: Node) -> list[Match]:
-    """The rewrites whose patterns end in this node, the most specific first."""
+def match(node: Node, dtype: str | None = None) -> list[Match]:
+    """The rewrites whose patterns end in this node, the most specific first; with a dtype, those that fail in it."""
     found: dict[str, Match] = {}
     for base, rewrite, pattern in _candidates(node):
+        if dtype is not None and rewrite.failure(dtype) is None:
+            continue
         bindings = next(_matches(pattern, node, {}), None) if base else None
         if bindings is None:
             continue
@@ -42,9 +44,9 @@ def match(node: Node) -> list[Match]:
     return sorted(found.values(), key=lambda each: (-each.specificity, each.rewrite.name))
 
 
-def forms_for(node: Node) -> tuple[Rewrite, ...]:
-    """The rewrites that say best what this node is: those of the most specific pattern."""
-    found = match(node)
+def forms_for(node: Node, dtype: str | None = None) -> tuple[Rewrite, ...]:
+    """The rewrites that say best what this node is: those of the most specific pattern, as `match` finds them."""
+    found = match(node, dtype)
     return tuple(each.rewrite for each in found if each.specificity == found[0].specificity)
 
 
@@ -108,7 +110,10 @@ def _matches(pattern: Pattern, operand: Operand, bound: dict[str, Operand]) -> I
 
 def _bind(pattern: Variable, operand: Operand, bound: dict[str, Operand]) -> Iterator[dict[str, Operand]]:
     plain = seen_through(operand)
-    if pattern.kind:
+    if pattern.kind == "count":
+        if not is_count(plain):
+            return
+    elif pattern.kind:
         if not isinstance(plain, (int, float)) or isinstance(plain, bool):
             return
         magnitude = abs(plain)

@@ -12,11 +12,14 @@ _SYNONYMS = {
     "gammaln": "lgamma", "hypot": "", "i0": "", "inv": "inverse linalg_inv linalg_inv_ex pinv", "log": "",
     "log10": "", "log1p": "", "log2": "", "log_softmax": "_log_softmax", "logaddexp": "", "logit": "",
     "logsumexp": "", "masked_fill": "", "maximum": "fmax", "mean": "average nanmean", "minimum": "fmin",
-    "mul": "multiply", "ndtr": "", "neg": "negative", "norm": "linalg_norm linalg_vector_norm", "pow": "power float_power",
+    "mul": "multiply", "ndtr": "", "neg": "negative", "norm": "linalg_norm linalg_vector_norm",
+    "pow": "power float_power",
     "prod": "nanprod", "reciprocal": "", "relu": "", "remainder": "mod", "round": "rint", "rsqrt": "", "rsub": "",
     "sigmoid": "expit", "sign": "sgn", "sin": "", "sinh": "", "softmax": "_softmax _safe_softmax", "softplus": "",
-    "solve": "linalg_solve _linalg_solve_ex linalg_solve_ex", "sqrt": "", "square": "", "std": "nanstd", "sub": "subtract",
-    "sum": "nansum fsum", "svd": "linalg_svd _linalg_svd", "tan": "", "tanh": "", "trace": "", "var": "nanvar", "where": "",
+    "solve": "linalg_solve _linalg_solve_ex linalg_solve_ex",
+    "sqrt": "", "square": "", "std": "nanstd", "sub": "subtract",
+    "sum": "nansum fsum", "svd": "linalg_svd _linalg_svd", "tan": "", "tanh": "", "trace": "", "var": "nanvar",
+    "where": "",
     "nan_to_num": "", "binary_cross_entropy": "", "clamp_min": "", "clamp_max": "", "addcdiv": "", "sinc": "",
     "linspace": "", "arange": "",
 }  # fmt: skip
@@ -36,7 +39,7 @@ VALUE_ARGUMENTS = {
     "logaddexp": 2, "dot": 2, "where": 3, "clamp": 3, "clamp_min": 2, "clamp_max": 2, "masked_fill": 3, "fmod": 2,
     "remainder": 2, "cdist": 2, "solve": 2, "cosine_similarity": 2, "binary_cross_entropy": 2, "addcdiv": 3,
 }  # fmt: skip
-"""How many leading arguments of a function are values; 1 where it is not listed. The rest are dimensions and options."""
+"""How many leading arguments of a function are values; 1 where it is not listed. The rest are options."""
 
 
 def canonical(name: str) -> str:

@@ -2,7 +2,8 @@
 
 ``log(1 - exp(x))`` matches that graph; a name stands for any operand, and the same name for the same operand each time.
 ``a | b`` matches either, ``x ** 2`` a square however it was written. ``small(eps)`` is a number of magnitude at most
-`SMALL` (a guard), ``large(c)`` one of at least `LARGE` (a stand-in for infinity), ``constant(c)`` any number.
+`SMALL` (a guard), ``large(c)`` one of at least `LARGE` (a stand-in for infinity), ``constant(c)`` any number,
+``count(n)`` a number or what counts elements, such as ``x.numel()``.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Variable:
 
     name: str
     kind: str = ""
-    """``small``, ``large`` or ``constant`` where it must be a number."""
+    """``small``, ``large``, ``constant`` or ``count`` where it must be such a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ Pattern: TypeAlias = Variable | Number | Apply | Either
 _INFIX: dict[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow", ast.MatMult: "dot",
 }  # fmt: skip
-_KINDS = ("small", "large", "constant")
+_KINDS = ("small", "large", "constant", "count")
 
 
 def parse(text: str) -> Pattern:

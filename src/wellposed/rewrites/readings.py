@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from wellposed.rewrites.graph import Node, Operand, Value, same, seen_through
+from wellposed.rewrites.graph import Node, Operand, Value, is_count, same, seen_through
 
 Reading = tuple[str, tuple[Operand, ...]]
 
@@ -62,7 +62,7 @@ def _neg(operands: tuple[Operand, ...]) -> Iterator[Reading]:
 
 
 def _mul(operands: tuple[Operand, ...]) -> Iterator[Reading]:
-    if same(*operands):
+    if same(operands[0], operands[1]):
         yield "square", (operands[0],)
     for one, other in (operands, operands[::-1]):
         number, reciprocal, root = _number(other), _is(other, "reciprocal"), _is(other, "rsqrt")
@@ -88,8 +88,7 @@ def _div(operands: tuple[Operand, ...]) -> Iterator[Reading]:
     if number:
         yield "mul", (one, 1.0 / number)
     total = _is(one, "sum")
-    # A sum over anything that is not computed is over a count.
-    if total is not None and (number is not None or getattr(other, "base", "") in ("", "numel", "size", "len")):
+    if total is not None and is_count(other):
         yield "mean", (total.inputs[0],)
     if _number(one) == 1.0:
         yield "reciprocal", (other,)
@@ -169,6 +168,6 @@ def _maximum(operands: tuple[Operand, ...]) -> Iterator[Reading]:
 
 _OF: dict[str, Callable[[tuple[Operand, ...]], Iterator[Reading]]] = {
     "add": _add, "clamp": _clamp, "div": _div, "dot": _dot, "maximum": _maximum, "mul": _mul, "neg": _neg, "pow": _pow,
-    "reciprocal": _reciprocal, "rsqrt": _rsqrt, "rsub": _rsub, "sqrt": _sqrt, "square": _square, "std": _std, "sub": _sub,
-    "sum": _sum,
+    "reciprocal": _reciprocal, "rsqrt": _rsqrt, "rsub": _rsub, "sqrt": _sqrt, "square": _square, "std": _std,
+    "sub": _sub, "sum": _sum,
 }  # fmt: skip

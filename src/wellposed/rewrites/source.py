@@ -61,7 +61,7 @@ def matches_on(source: str, line: int) -> list[Found]:
     except (SyntaxError, ValueError):
         return []
     scope = _scope_at(tree, line)
-    found = []
+    found: list[Found] = []
     for statement in _statements(scope):
         if not statement.lineno <= line <= (statement.end_lineno or statement.lineno):
             continue

@@ -59,8 +59,9 @@ class RecordedNode:
 
 
 def rewrites_at(record: Record, operation: Operation) -> list[Match]:
-    """The rewrites whose formula ends in this operation, the most specific first."""
-    return match(RecordedNode(record, operation))
+    """The rewrites whose formula ends in this operation and fails in its dtype, the most specific first."""
+    dtype = operation.output.dtype if operation.output else None
+    return match(RecordedNode(record, operation), dtype)
 
 
 def rewrites_on_line(record: Record, operation: Operation) -> list[Found]:
