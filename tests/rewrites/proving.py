@@ -32,10 +32,6 @@ PRECISION = 150
 _NEIGHBOURS = 5
 
 
-def _elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
-    return np.frompyfunc(function, function.__code__.co_argcount if hasattr(function, "__code__") else 1, 1)
-
-
 def _log(x: Any) -> Any:
     return mpmath.log(x) if x != 0 else mpmath.mpf("-inf")
 
@@ -52,17 +48,13 @@ EXACT: dict[str, Any] = {
     "relu": np.frompyfunc(lambda x: x if x > 0 else mpmath.mpf(0), 1, 1),
     "sum": lambda x, axis=None: np.sum(x, axis=axis), "prod": lambda x: np.prod(x), "max": lambda x: np.max(x),
     "min": lambda x: np.min(x), "abs": np.abs, "cumsum": np.cumsum, "cumprod": np.cumprod,
-    "mean": lambda x: np.sum(x) / np.size(x), "len": lambda x: mpmath.mpf(np.size(x)), "size": lambda x: int(np.size(x)),
+    "mean": lambda x: np.sum(x) / np.size(x), "len": lambda x: mpmath.mpf(np.size(x)),
     "where": np.where, "pi": mpmath.pi, "array": lambda x: np.array(x, dtype=object), "range": range,
     "det": lambda m: mpmath.det(mpmath.matrix(m.tolist())),
-    "lstsq": lambda a, b: _matrix(
-        mpmath.qr_solve(mpmath.matrix(a.tolist()), mpmath.matrix(b.tolist()))[0])[:, 0],
-    "zip": zip, "int": int, "float": float, "argmin": np.argmin,
+    "lstsq": lambda a, b: np.array(
+        mpmath.qr_solve(mpmath.matrix(a.tolist()), mpmath.matrix(b.tolist()))[0].tolist(), dtype=object)[:, 0],
+    "int": int,
 }  # fmt: skip
-
-
-def _matrix(m: Any) -> Any:
-    return np.array(m.tolist(), dtype=object)
 
 
 def values(rewrite: Rewrite, t: float | None, *, fine: bool = False) -> dict[str, Any]:

@@ -14,12 +14,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "rule",
         nargs="?",
         metavar="NAME",
-        help="name, code or cause of a rule, or a rewrite's name; all rules without it",
+        help="a rule's name, code or cause, or a rewrite's name; all rules without it",
     )
     parser.add_argument(
         "--rewrites",
         action="store_true",
-        help="list the rewrites instead: unstable formulas with the stable form, the limit in each dtype, and the source; "
+        help="list the rewrites: unstable formulas with the stable form, the limit in each dtype and the source; "
         "with NAME, those whose name, title or cause contains it",
     )
 

@@ -1,8 +1,8 @@
 """Unstable formulas and their stable forms: a catalogue, and what matches it. Knows nobody, imports no array library.
 
 ``find(name)`` and ``all_rewrites()`` read the catalogue, ``match(node)`` and ``forms_for(node)`` say what fits a node
-of a data-flow graph (`graph.Node`), `source` makes such graphs of source text, ``stable_code`` writes a stable form with
-the user's names and ``compile_form`` runs one.
+of a data-flow graph (`graph.Node`), `source` makes such graphs of source text, ``stable_code`` writes a stable form
+with the user's names and ``compile_form`` runs one.
 """
 
 from wellposed.rewrites.catalogue import UnknownRewriteError, all_rewrites, find
