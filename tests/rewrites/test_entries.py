@@ -123,7 +123,8 @@ SAME_GRAPH = {
     "where-after-square-root",
 }
 """Entries whose stable form holds the same graph and differs by what a graph of values does not show: a dtype, an
-option, the branch that a `where` guards, the range of an operand. Whoever offers a rewrite has to look at the values first."""
+option, the branch that a `where` guards, the range of an operand. Whoever offers a rewrite has to look at
+the values first."""
 
 
 @pytest.mark.parametrize("rewrite", HAVING_STABLE, ids=lambda each: each.name)
