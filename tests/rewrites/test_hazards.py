@@ -122,12 +122,6 @@ def test_the_formula_is_covered(text: str, name: str) -> None:
     assert name in found
 
 
-def test_a_guard_absorbed_by_one_is_found_where_it_is_not_folded() -> None:
-    assert "epsilon-absorbed-by-one" in [
-        each.match.rewrite.name for each in matches_on("value = torch.log((1 - p) + 1e-10)\n", 1)
-    ]
-
-
 @pytest.mark.parametrize("name", BY_THEIR_VALUES)
 def test_what_values_tell_is_covered(name: str) -> None:
     assert find(name).fails

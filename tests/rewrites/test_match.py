@@ -65,6 +65,10 @@ def test_a_formula_is_found_however_it_is_spelled(text: str, name: str) -> None:
         ("torch.sqrt(a * a + b * c)", "hypotenuse-overflow"),
         ("(x * m).sum() / n.sum()", "masked-mean"),
         ("torch.log(p + 0.5)", "log-of-guarded-zero"),
+        ("(x - x.max()).exp() / (x - x.max()).exp().sum()", "softmax-by-hand"),
+        ("torch.exp(x - x.amax(-1, keepdim=True)).sum(-1).log()", "logsumexp-overflow"),
+        ("(x - x.max(1)[0]).exp() / (x - x.max(1)[0]).exp().sum()", "softmax-by-hand"),
+        ("x.mean()", "mean-by-sum"),
     ],
 )
 def test_a_near_miss_is_none(text: str, name: str) -> None:

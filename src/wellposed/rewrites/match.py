@@ -113,6 +113,9 @@ def _bind(pattern: Variable, operand: Operand, bound: dict[str, Operand]) -> Ite
     if pattern.kind == "count":
         if not is_count(plain):
             return
+    elif pattern.kind == "unshifted":
+        if _is_shifted(plain):
+            return
     elif pattern.kind:
         if not isinstance(plain, (int, float)) or isinstance(plain, bool):
             return
@@ -124,6 +127,15 @@ def _bind(pattern: Variable, operand: Operand, bound: dict[str, Operand]) -> Ite
         yield {**bound, pattern.name: operand}
     elif same(bound[pattern.name], operand):
         yield bound
+
+
+def _is_shifted(operand: Operand) -> bool:
+    """Whether a largest entry, or a log-sum-exp, has been subtracted: what keeps exponentials in range."""
+    if isinstance(operand, (int, float)):
+        return False
+    differences = [operands[1] for operator, operands in readings(operand) if operator == "sub"]
+    subtracted = [seen_through(each) for each in differences]
+    return any(not isinstance(each, (int, float)) and each.base in ("amax", "logsumexp") for each in subtracted)
 
 
 def _apply(pattern: Apply, operands: tuple[Operand, ...], bound: dict[str, Operand]) -> Iterator[dict[str, Operand]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 _SYNONYMS = {
     "abs": "absolute fabs", "acos": "arccos", "add": "add_ _foreach_add", "amax": "max nanmax", "amin": "min nanmin",
-    "asin": "arcsin", "atan": "arctan", "atan2": "arctan2", "atanh": "arctanh", "ceil": "", "cdist": "_cdist_forward",
+    "asin": "arcsin", "atan": "arctan", "atan2": "arctan2", "atanh": "arctanh", "ceil": "",
+    "cdist": "_cdist_forward _euclidean_dist",
     "clamp": "clip", "cos": "", "cosh": "", "cosine_similarity": "",
     "cholesky": "linalg_cholesky linalg_cholesky_ex", "cumprod": "", "cumsum": "", "det": "linalg_det _linalg_det",
     "div": "divide true_divide", "dot": "mm bmm mv matmul vdot inner addmm baddbmm linalg_vecdot vecdot", "erf": "",
     "erfc": "", "eigh": "linalg_eigh _linalg_eigh", "exp": "", "exp2": "", "expm1": "", "fmod": "", "floor": "",
-    "gammaln": "lgamma", "hypot": "", "i0": "", "inv": "inverse linalg_inv linalg_inv_ex pinv", "log": "",
+    "gamma": "", "gammaln": "lgamma", "hypot": "", "i0": "", "inv": "inverse linalg_inv linalg_inv_ex pinv", "log": "",
     "log10": "", "log1p": "", "log2": "", "log_softmax": "_log_softmax", "logaddexp": "", "logit": "",
     "logsumexp": "", "masked_fill": "", "maximum": "fmax", "mean": "average nanmean", "minimum": "fmin",
     "mul": "multiply", "ndtr": "", "neg": "negative", "norm": "linalg_norm linalg_vector_norm",
@@ -31,7 +32,8 @@ TRANSPARENT = frozenset({
     "_to_copy", "_unsafe_view", "alias", "asarray", "array", "ascontiguousarray", "astype", "atleast_1d", "bfloat16",
     "clone", "contiguous", "copy", "cpu", "cuda", "detach", "diagonal", "double", "expand", "expand_as", "expand_dims",
     "flatten", "float", "float16", "float32", "float64", "half", "item", "lift_fresh", "mT", "moveaxis", "permute",
-    "ravel", "reshape", "squeeze", "swapaxes", "T", "t", "tensor", "to", "transpose", "type", "unsqueeze", "view",
+    "ravel", "reshape", "squeeze", "swapaxes", "T", "t", "tensor", "to", "transpose", "type", "unsqueeze",
+    "values", "view",
 })  # fmt: skip
 """Operators that pass values on as they are, but for their shape and the rounding to another dtype."""
 VALUE_ARGUMENTS = {

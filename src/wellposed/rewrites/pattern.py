@@ -3,7 +3,8 @@
 ``log(1 - exp(x))`` matches that graph; a name stands for any operand, and the same name for the same operand each time.
 ``a | b`` matches either, ``x ** 2`` a square however it was written. ``small(eps)`` is a number of magnitude at most
 `SMALL` (a guard), ``large(c)`` one of at least `LARGE` (a stand-in for infinity), ``constant(c)`` any number,
-``count(n)`` a number or what counts elements, such as ``x.numel()``.
+``count(n)`` a number or what counts elements, such as ``x.numel()``. ``unshifted(x)`` is anything from which no largest
+entry has been subtracted.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Variable:
 
     name: str
     kind: str = ""
-    """``small``, ``large``, ``constant`` or ``count`` where it must be such a number."""
+    """``small``, ``large``, ``constant`` ``count`` or ``unshifted`` where not any operand will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ Pattern: TypeAlias = Variable | Number | Apply | Either
 _INFIX: dict[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow", ast.MatMult: "dot",
 }  # fmt: skip
-_KINDS = ("small", "large", "constant", "count")
+_KINDS = ("small", "large", "constant", "count", "unshifted")
 
 
 def parse(text: str) -> Pattern:
@@ -96,7 +97,7 @@ def _weight(pattern: Pattern) -> float:
         return (2.0 if pattern.operator == "square" else 1.0) + sum(_weight(operand) for operand in pattern.operands)
     if isinstance(pattern, Either):
         return min(_weight(choice) for choice in pattern.choices)
-    return 0.5 if isinstance(pattern, Number) or pattern.kind else 0.0
+    return 0.5 if isinstance(pattern, Number) or pattern.kind not in ("", "unshifted") else 0.0
 
 
 def _repeated(pattern: Pattern) -> int:

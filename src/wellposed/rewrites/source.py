@@ -7,6 +7,7 @@ loop, a branch or an augmented assignment may have changed since is a leaf. Noth
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -83,7 +84,9 @@ def _within(reader: _Reader, part: ast.expr) -> Iterator[Found]:
                 yield from (Found(one, each.lineno, ast.unparse(each)) for one in best)
                 # What is bound to variables may hold formulas of its own.
                 bound = {text_of(operand) for operand in matches[0].bindings.values()}
-                waiting += [n for n in ast.walk(each) if isinstance(n, ast.expr) and ast.unparse(n) in bound]
+                waiting += [
+                    n for n in ast.walk(each) if n is not each and isinstance(n, ast.expr) and ast.unparse(n) in bound
+                ]
                 continue
         waiting += ast.iter_child_nodes(each)
 
@@ -128,7 +131,7 @@ class _Reader:
                 return _CONSTANTS[node.attr]
             if node.attr in TRANSPARENT:
                 return self._made(node.attr, (self.read(node.value),), node)
-        if isinstance(node, ast.Subscript) and _adds_axes(node.slice):
+        if isinstance(node, ast.Subscript) and (_adds_axes(node.slice) or _is_first_of_pair(node)):
             return self._made("unsqueeze", (self.read(node.value),), node)
         return _leaf(node)
 
@@ -141,6 +144,9 @@ class _Reader:
         else:
             return _leaf(node)
         base = canonical(name)
+        number = self._number(node, base)
+        if number is not None:
+            return number
         keywords = {keyword.arg: keyword.value for keyword in node.keywords}
         if base == "clamp" and len(arguments) == 1:
             base, arguments = _one_sided(arguments, keywords)
@@ -151,6 +157,21 @@ class _Reader:
         if base == "norm" and not _is_euclidean(arguments[1:], keywords):
             base = "norm_of_other_order"
         return self._made(base, inputs, node)
+
+    def _number(self, node: ast.Call, base: str) -> Operand | None:
+        """``math.sqrt(2)``, ``np.float32(1e-8)``, ``x.dtype.type(1e-8)``."""
+        if len(node.args) != 1 or node.keywords:
+            return None
+        of_dtype = isinstance(node.func, ast.Attribute) and ast.unparse(node.func).endswith(".dtype.type")
+        if base not in ("sqrt", "log", "exp", "float32", "float64", "float16", "float") and not of_dtype:
+            return None
+        value = self.read(node.args[0])
+        if not isinstance(value, (int, float)):
+            return None
+        try:
+            return getattr(math, base)(value) if base in ("sqrt", "log", "exp") else value
+        except (ValueError, OverflowError):
+            return None
 
     def _made(self, base: str, inputs: tuple[Operand, ...], node: ast.expr) -> Node:
         return Value(base, inputs, None, ast.unparse(node))
@@ -204,6 +225,12 @@ def _node(operand: Operand) -> Node:
 def _is_module(node: ast.expr) -> bool:
     last = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
     return last in _MODULES
+
+
+def _is_first_of_pair(node: ast.Subscript) -> bool:
+    """``x.max(dim)[0]``: the values, without the indices."""
+    is_maximum = isinstance(node.value, ast.Call) and ast.unparse(node.value.func).rpartition(".")[2] in ("max", "min")
+    return is_maximum and isinstance(node.slice, ast.Constant) and node.slice.value == 0
 
 
 def _adds_axes(index: ast.expr) -> bool:
