@@ -149,6 +149,8 @@ def _first_order(tape: Tape, wrong: list[tuple[int, Declared]], found: Attribute
         for key, terms in sums.formula.items() if linear else ():
             found.formula[key] = max(found.formula.get(key, 0.0), _largest(terms))
         inherent = math.sqrt(_total(sums.inherent)) if sums.inherent else 0.0
+        if cut:
+            inherent = math.nan  # what passes through an operator without derivative is not in it
         found.outputs[number] = Attribution(true, explained, residual, of, inherent)
 
 

@@ -102,16 +102,18 @@ def culprits_of(
         # What no formula can bring back: it is of interest only where it spoils the result.
         wrong = any(each.digits.normwise < SPOILED_DIGITS and _is_harmed(each, caster) for each in outputs)
         return (Culprit(caster, CANCELLATION, _message_of_cast(caster)),) if wrong else ()
-    found: dict[tuple[str | None, int | None], tuple[float, OperatorDigits, str]] = {}
+    found: dict[tuple[str | None, int | None], tuple[tuple[bool, float], OperatorDigits, str]] = {}
     for each in operators:
         kind = kind_of(each) if each.moves_output else ""
         if not kind or (outputs and not any(_is_harmed(output, each) for output in outputs)):
             continue
-        weight = max(lost_bits(each.formula, each.coarsest or each.dtype), LARGE_ERROR_BITS * each.share)
+        own = max(lost_bits(each.formula, each.coarsest or each.dtype), LARGE_ERROR_BITS * each.share)
+        # Of a line, what made the error before what only lays it bare.
+        weight = (kind in (ILL_CONDITIONED, ACCUMULATION) and each.share >= MOST_OF_IT, own)
         place = (each.where.file, each.where.line)
         if place not in found or weight > found[place][0]:
             found[place] = (weight, each, kind)
-    worst = sorted(found.values(), key=lambda each: -each[0])[:most]
+    worst = sorted(found.values(), key=lambda each: -each[0][1])[:most]
     return tuple(Culprit(each, kind, message_of(each, kind)) for _, each, kind in worst)
 
 

@@ -89,7 +89,8 @@ class Attribution:
     of: str = "the output"
     inherent: float = 0.0
     """What rounding each input once does to the output, to first order (root of the sum of squares, in the unit of
-    `true_error`): the condition of the problem, below which no formula can be (Higham, section 1.6)."""
+    `true_error`): the condition of the problem, below which no formula can be (Higham, section 1.6). NaN where an
+    operator on the way has no derivative."""
 
 
 @dataclass(frozen=True, slots=True)

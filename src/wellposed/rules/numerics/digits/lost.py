@@ -69,12 +69,14 @@ def lost_digits(record: Record, *kinds: str) -> Iterator[Lost]:
     yield from worst.values()
 
 
-def finding_of(rule: Rule, record: Record, lost: Lost) -> Finding | None:
-    """The finding; None where no output lost more than the condition of the problem explains."""
+def finding_of(rule: Rule, record: Record, lost: Lost, most: Role = "root") -> Finding | None:
+    """The finding, advice where `most` says so; None where no output lost more than the condition of the problem
+    explains."""
     if not lost.outputs:
         return None
     operator, output = lost.operator, lost.outputs[0]
-    role: Role = "advice" if lost.error < HARMFUL else "root" if lost.is_first else "consequence"
+    role: Role = "root" if lost.is_first else "consequence"
+    role = "advice" if lost.error < HARMFUL or most == "advice" else role
     severity: Severity = "error" if lost.error >= WRONG else "warning" if lost.error >= HARMFUL else "note"
     operation = _operation(record, lost)
     return rule.finding(
