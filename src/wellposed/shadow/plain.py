@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wellposed.shadow.culprits import base_of
-from wellposed.shadow.result import DIGITS_OF, DigitsReport, OperatorDigits
+from wellposed.shadow.result import DIGITS_OF, DigitsReport, OperatorDigits, StableForm
 
 
 def plain_text(report: DigitsReport, most: int = 20) -> str:
@@ -17,7 +17,9 @@ def plain_text(report: DigitsReport, most: int = 20) -> str:
         )
         if output.attribution is not None:
             lines.append(f"  attribution leaves {output.attribution.residual:.1%} of the error unexplained")
-    lines += [f"! {_place(each.operator)}{each.message}" for each in report.culprits]
+    for culprit in report.culprits:
+        lines.append(f"! {_place(culprit.operator)}{culprit.message}")
+        lines += [_instead(form) for form in culprit.forms]
     if report.operators:
         lines.append(f"{'share':>6} {'digits':>6} {'in':>5} {'cancel':>6} {'λ':>8} {'ρ':>8}  operator")
         lines += [_row(each) for each in report.operators[:most]]
@@ -32,6 +34,11 @@ def plain_text(report: DigitsReport, most: int = 20) -> str:
     for name, reason, times in report.skipped:
         lines.append(f"without shadow: {name}, {times} times: {reason}")
     return "\n".join([*lines, *report.notes])
+
+
+def _instead(form: StableForm) -> str:
+    left = "" if form.digits is None else f" ({form.digits:.1f} digits on the same inputs)"
+    return f"  instead: {form.code}{left}"
 
 
 def _place(operator: OperatorDigits) -> str:

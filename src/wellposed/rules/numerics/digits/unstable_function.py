@@ -49,7 +49,7 @@ RULE = Rule(
     code="N259",
     cause="unstable-function",
     summary="a function is called where its result hangs on the last bits of its argument",
-    specificity=0,
+    specificity=-1,
 )
 
 
