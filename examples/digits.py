@@ -26,7 +26,7 @@ def main() -> None:
             report = wellposed.digits(lambda x, formula=formula, dtype=dtype: formula(x.to(dtype)), exact)
             (output,) = report.outputs
             left = max(output.digits.normwise, 0.0)
-            print(f"{str(dtype):15} {formula.__name__:14} {output.value:<11.3g} {left:.1f} digits left")
+            print(f"{dtype!s:15} {formula.__name__:14} {output.value:<11.3g} {left:.1f} digits left")
     print()
     print(wellposed.digits(by_squares, exact.float()))
 
