@@ -9,6 +9,8 @@ training loop, ``with wellposed.watch(model, optimizer) as w:`` does the same fo
 (NumPy and eager PyTorch), ``torch.compile(model, backend="wellposed")`` (settings: `wellposed.torch`) and
 ``wellposed.jax.ordered``.
 
+``wellposed.costs(fn, *args)`` and ``wellposed python script.py`` tell what Python itself costs, cause by cause.
+
 Importing this package is cheap: what a name needs, PyTorch above all, is loaded when the name is first used.
 """
 
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
     from wellposed.chain import Plan, matrix_chain_multiplication, multi_dot
     from wellposed.integrations.ordered import Ordered, ordered
     from wellposed.integrations.pytorch import Watch, audit, watch
+    from wellposed.interpreter import Costs, costs
     from wellposed.signals import EarlyWarning, InstabilityWarning, StoppedByWatch
 
 __version__ = "0.1.0"
 __all__ = [
+    "Costs",
     "EarlyWarning",
     "InstabilityWarning",
     "Ordered",
@@ -33,6 +37,7 @@ __all__ = [
     "Watch",
     "__version__",
     "audit",
+    "costs",
     "matrix_chain_multiplication",
     "multi_dot",
     "ordered",
@@ -40,6 +45,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Costs": "interpreter",
     "EarlyWarning": "signals",
     "InstabilityWarning": "signals",
     "Ordered": "integrations.ordered",
@@ -47,6 +53,7 @@ _HOMES = {
     "StoppedByWatch": "signals",
     "Watch": "integrations.pytorch",
     "audit": "integrations.pytorch",
+    "costs": "interpreter",
     "matrix_chain_multiplication": "chain",
     "multi_dot": "chain",
     "ordered": "integrations.ordered",

@@ -21,6 +21,7 @@ VERBS = {
     "report": "wellposed.cli.report",
     "explain": "wellposed.cli.explain",
     "plan": "wellposed.cli.plan",
+    "python": "wellposed.cli.python",
 }
 
 
