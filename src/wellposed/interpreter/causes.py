@@ -12,13 +12,13 @@ NATIVE = "native work"
 UNATTRIBUTED = "unattributed"
 
 MEANINGS = {
-    INTERPRETATION: "fetching bytecode, jumping to its code, moving operands: compiled code has none of it",
-    TYPING: "finding out what a value is and which function adds, compares or looks up: static types know it before",
-    BOXING: "a number or object is allocated on the heap, read through a pointer and freed: 4 or 8 bytes in a register",
-    REFERENCES: "each use of an object writes its count, and so touches its memory: deterministic destruction needs none",
+    INTERPRETATION: "fetching bytecode and moving operands; compiled code does not",
+    TYPING: "finding out what a value is and what to call; static types know",
+    BOXING: "heap objects made and freed; else 8 bytes in a register",
+    REFERENCES: "each use of an object writes its count",
     COLLECTION: "searching for garbage in reference cycles",
-    CALLS: "frames, arguments, return: compiled calls are inlined or take a few instructions",
-    NATIVE: "compiled code at work: built-in functions and containers, NumPy, BLAS, PyTorch",
+    CALLS: "frames, arguments, return; compiled calls are inlined",
+    NATIVE: "compiled code at work: built-ins, NumPy, BLAS, PyTorch",
     UNATTRIBUTED: "the sample does not tell",
 }
 """In the order in which they are explained; every sample has exactly one."""

@@ -11,6 +11,7 @@ from wellposed.interpreter.sampling import Samples
 
 FEW_SAMPLES = 200
 """Below, the interval of a share of one half is wider than ± 7 points."""
+_ENOUGH_SAMPLES = 1000
 BUSY = 0.2
 """Share of the time in which a thread could have run and had no processor: above, wall-clock times say little."""
 
@@ -45,10 +46,10 @@ def warnings_of(samples: Samples, threads: Iterable[ThreadCosts], signals: int, 
     queued = sum(each.queued for each in threads)
     if ready > 0.05 and queued / ready > BUSY:
         told.append(
-            f"the machine is busy: {queued / ready:.0%} of the time in which the program could run, it had no processor; "
-            "shares of CPU time hold, wall-clock times do not"
+            f"the machine is busy: {queued / ready:.0%} of the time in which the program could run, it had no "
+            "processor; shares of CPU time hold, wall-clock times do not"
         )
-    if cpu > 0.5 and signals < 0.6 * samples.rate * cpu:
+    if cpu > 0.5 and signals < min(_ENOUGH_SAMPLES, 0.6 * samples.rate * cpu):
         told.append(
             f"the kernel's clock allowed {signals / cpu:.0f} samples a second of CPU time, not {samples.rate:.0f}"
         )

@@ -44,15 +44,15 @@ def costs(
 ) -> Costs | Observation:
     """What Python itself costs in ``function(*args)``, or without arguments in a ``with`` block.
 
-    ``wellposed.costs(simulate, 1000)`` calls the function `repeat` times and tells, with 95 % intervals, which share of
-    the CPU time went to interpretation, dynamic typing, boxed numbers, reference counting, garbage collection, calls and
-    native work, by line and function; `Costs.result` is what the last call returned. ``with wellposed.costs() as c:``
-    fills `c` when the block ends.
+    ``wellposed.costs(simulate, 1000)`` calls the function `repeat` times and tells, with 95 % intervals, which share
+    of the CPU time went to interpretation, dynamic typing, boxed numbers, reference counting, garbage collection,
+    calls and native work, by line and function; `Costs.result` is what the last call returned. ``with
+    wellposed.costs() as c:`` fills `c` when the block ends.
 
     `rate` is the number of samples a second of each thread's CPU time, from 1 to 10 000; the kernel's clock may allow
-    fewer (250 with a tick of 4 ms). Threads that wait are not interrupted. Wants 64-bit Linux. Raises SamplingError where
-    this process cannot be sampled, TypeError where `function` cannot be called, ValueError where `repeat` is below 1, and
-    whatever `function` raises.
+    fewer (250 with a tick of 4 ms). Threads that wait are not interrupted. Wants 64-bit Linux. Raises SamplingError
+    where this process cannot be sampled, TypeError where `function` cannot be called, ValueError where `repeat` is
+    below 1, and whatever `function` raises.
     """
     if function is None:
         return Observation(rate)
