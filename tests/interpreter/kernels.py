@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Callable
 
 import numpy
@@ -10,16 +11,13 @@ from wellposed.interpreter import causes
 
 
 def no_operations() -> None:
-    """Constants to and fro between locals: no object is made, none is looked at."""
-    for _ in (None,) * 30_000:
-        a = None
-        b = a
-        a = b
-        b = a
-        a = b
-        b = a
-        a = b
-        b = a
+    """Bytecode that does nothing; no object is touched."""
+
+
+_CODE = no_operations.__code__
+_NOTHING = bytes([dis.opmap["NOP"], 0])
+# Behind RESUME, the first instruction.
+no_operations.__code__ = _CODE.replace(co_code=_CODE.co_code[:2] + _NOTHING * 20_000 + _CODE.co_code[2:])
 
 
 def float_loop() -> None:
@@ -91,10 +89,10 @@ _MIXED = [_A(), _B(), _C(), _D()] * 500
 def attribute_lookups() -> None:
     """One place, many types: no inline cache holds."""
     for each in _MIXED:
-        each.x
-        each.x
-        each.x
-        each.x
+        each.x  # noqa: B018
+        each.x  # noqa: B018
+        each.x  # noqa: B018
+        each.x  # noqa: B018
 
 
 def string_building() -> None:
@@ -132,8 +130,8 @@ def list_append() -> None:
 
 
 def _count() -> object:
-    for each in (None,) * 20_000:
-        yield each
+    for at in (None,) * 20_000:  # noqa: UP028
+        yield at
 
 
 def generator() -> None:

@@ -16,7 +16,7 @@ from wellposed.interpreter.causes import (
     UNATTRIBUTED,
 )
 from wellposed.interpreter.functions import ALLOCATION, EVALUATION, cause_of_function
-from wellposed.interpreter.instructions import counts_references, guards_type
+from wellposed.interpreter.instructions import counts_references, guards_type, reads_boxed_float
 from wellposed.interpreter.mappings import Place
 from wellposed.interpreter.opcodes import family, is_lookup
 
@@ -56,11 +56,15 @@ def attribute(place: Place, opcode: str, collecting: bool, before: bytes, after:
         return COLLECTION, ""
     kind = family(opcode) if opcode else UNATTRIBUTED
     if place.symbol is None:
-        return _charge(kind if kind != CALLS else CALLS, CONTAINERS)
+        return _charge(kind, CONTAINERS)
     if EVALUATION.fullmatch(place.symbol):
         if counts_references(before, after):
             return REFERENCES, ""
         if guards_type(before, after):
+            return TYPING, ""
+        if reads_boxed_float(before, after):
+            return BOXING, ""
+        if is_lookup(opcode):
             return TYPING, ""
         return (CALLS if kind == CALLS else INTERPRETATION), ""
     cause = cause_of_function(place.symbol)

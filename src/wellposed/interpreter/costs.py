@@ -81,7 +81,7 @@ class Costs:
     native: tuple[Share, ...] = ()
     """Native work by library, as shares of the whole."""
     calls_range: tuple[float, float] = (0.0, 0.0)
-    """From the call instruction alone to all instructions that push the callable and its arguments."""
+    """From call and return alone to everything that prepares them; the share of calls lies between."""
     threads: tuple[ThreadCosts, ...] = ()
     sizes: tuple[Size, ...] = ()
     tier: str = SYMBOLS

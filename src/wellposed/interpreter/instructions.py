@@ -26,10 +26,15 @@ _GUARD = (
     rb"|[\x48\x49]\x81[\x78-\x7b\x7d-\x7f]\x08)"
 )
 
+# movsd, addsd, mulsd, subsd, divsd, ucomisd with 16(reg): the number stands third in a float.
+_UNBOXING = rb"(?:[\xf2\x66][\x40-\x4f]?\x0f[\x10\x2e\x2f\x58\x59\x5c\x5e][\x40-\x7f]\x10)"
+
 _AT_COUNT = re.compile(_COUNT + rb"|" + _COUNT_LOADED, re.DOTALL)
 _AFTER_COUNT = re.compile(_COUNT + rb"\Z", re.DOTALL)
 _AT_GUARD = re.compile(_GUARD, re.DOTALL)
 _AFTER_GUARD = re.compile(_GUARD + rb"\Z", re.DOTALL)
+_AT_UNBOXING = re.compile(_UNBOXING, re.DOTALL)
+_AFTER_UNBOXING = re.compile(_UNBOXING + rb"\Z", re.DOTALL)
 
 
 def counts_references(before: bytes, after: bytes) -> bool:
@@ -43,3 +48,8 @@ def counts_references(before: bytes, after: bytes) -> bool:
 def guards_type(before: bytes, after: bytes) -> bool:
     """Whether it compares the type of an object, as `counts_references` looks."""
     return bool(_AT_GUARD.match(after) or _AFTER_GUARD.search(before))
+
+
+def reads_boxed_float(before: bytes, after: bytes) -> bool:
+    """Whether it fetches or uses a float's value on the heap; looks as `counts_references` does."""
+    return bool(_AT_UNBOXING.match(after) or _AFTER_UNBOXING.search(before))

@@ -40,7 +40,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class ThreadTimes:
-    """How a thread spent its time while it was observed, in seconds, and what it was seen doing when it was looked at."""
+    """How a thread spent its time while it was observed, in seconds, and how often it was seen waiting."""
 
     name: str
     wall: float

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import itertools
 import linecache
 import os
 import site
@@ -10,7 +12,7 @@ import sys
 import sysconfig
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType
 
 from wellposed.interpreter import causes
@@ -20,7 +22,7 @@ from wellposed.interpreter.instructions import AFTER, BEFORE, IS_DECODED
 from wellposed.interpreter.intervals import wilson
 from wellposed.interpreter.machine import warnings_of
 from wellposed.interpreter.mappings import locate
-from wellposed.interpreter.opcodes import call_offsets, family, lines_of, opcode_name
+from wellposed.interpreter.opcodes import call_spans, family, lines_of, opcode_name, owner_of, specialised_opcode
 from wellposed.interpreter.sampling import Counted, Samples, read_memory
 
 _MOST_PLACES = 200
@@ -38,32 +40,42 @@ class _Charged:
     code: CodeType | None
     """The innermost frame of the user's code; the innermost of all where there is none."""
     offset: int
-    in_call: bool
-    """Whether its instruction serves a call, argument loads included."""
+    in_span: bool
+    """Whether its instruction stands between the first operand of a call and the call itself."""
+    pushed: bool = False
+    """Whether it counts as a call only because it hands over an operand or resumes a generator."""
 
 
 def sum_up(samples: Samples) -> Costs:
     """The costs that the samples tell, without the time spent in this package itself."""
     python = {thread for thread, each in samples.threads.items() if each.is_python}
-    rows = [row for row in samples.rows if row.thread in python and not _is_ours(row)]
+    rows = [_settled(row) for row in samples.rows if row.thread in python and not _is_ours(row)]
     located = locate(row.address for row in rows)
-    window = functools.lru_cache(maxsize=None)(_window)
+    window = functools.cache(_window)
     charged = []
+    resuming = _resumptions(rows)
     for row in rows:
         opcode = opcode_name(row.opcode)
         place = located.places[row.address]
         before, after = window(row.address) if place.is_python and IS_DECODED else (b"", b"")
         cause, library = attribute(place, opcode, row.collecting, before, after)
         code, offset = _user_frame(row)
-        charged.append(_Charged(row.weight, cause, library, opcode, code, offset, _serves_call(row, opcode)))
+        pushed = cause in (causes.INTERPRETATION, causes.REFERENCES) and _hands_over(row, opcode, resuming)
+        cause = causes.CALLS if pushed else cause
+        in_span = _in_span(row, opcode)
+        charged.append(_Charged(row.weight, cause, library, opcode, code, offset, in_span, pushed))
     weight = sum(row.weight for row in rows)
     squared = sum(row.weight_squared for row in rows)
     signals = sum(row.signals for row in rows)
     share = _Sharing(weight, weight**2 / squared if squared else 0.0)
     threads = _threads(samples)
     cpu = sum(each.cpu for each in threads)
-    calls = share.of(each.weight for each in charged if each.cause == causes.CALLS)
-    served = share.of(each.weight for each in charged if each.in_call and _may_be_call(each.cause))
+    calls = share.of(each.weight for each in charged if each.cause == causes.CALLS and not each.pushed)
+    most = share.of(
+        each.weight
+        for each in charged
+        if each.cause == causes.CALLS or (each.in_span and each.cause not in _OF_THE_CALLEE)
+    )
     by_cause = share.table(charged, lambda each: each.cause)
     removable = sum(each.share for each in by_cause if each.name in causes.PYTHON_CAUSES)
     return Costs(
@@ -72,7 +84,7 @@ def sum_up(samples: Samples) -> Costs:
         functions=share.places(charged, _function),
         opcodes=share.places(charged, lambda each: ("", 0, each.opcode) if each.opcode else None),
         native=share.table((each for each in charged if each.library), lambda each: each.library),
-        calls_range=(calls, max(calls, served)),
+        calls_range=(calls, most),
         threads=threads,
         tier=MACHINE_CODE if not samples.frames_known else SYMBOLS if located.full_symbols else OPCODES,
         warnings=warnings_of(samples, threads, signals, cpu),
@@ -82,6 +94,16 @@ def sum_up(samples: Samples) -> Costs:
         native_thread_seconds=sum(each.cpu for each in samples.threads.values() if not each.is_python),
         python=share.named("Python", removable),
     )
+
+
+def _settled(row: Counted) -> Counted:
+    """With frames that stand at an inline cache moved to the instruction that owns it."""
+    frames = tuple((code, owner_of(code, offset) if code else offset) for code, offset in row.frames)
+    if frames == row.frames:
+        return row
+    code, offset = frames[0]
+    moved = code is not None and offset != row.frames[0][1]
+    return replace(row, frames=frames, opcode=specialised_opcode(code, offset) if moved and code else row.opcode)
 
 
 class _Sharing:
@@ -143,16 +165,33 @@ def _window(address: int) -> tuple[bytes, bytes]:
     return code[:BEFORE], code[BEFORE:]
 
 
-def _may_be_call(cause: str) -> bool:
-    """What a callee does is no part of calling it."""
-    return cause not in (causes.NATIVE, causes.COLLECTION, causes.UNATTRIBUTED)
+_OF_THE_CALLEE = (causes.NATIVE, causes.COLLECTION, causes.UNATTRIBUTED)
+"""What a callee does is no part of calling it."""
 
 
-def _serves_call(row: Counted, opcode: str) -> bool:
+def _in_span(row: Counted, opcode: str) -> bool:
     if opcode and family(opcode) == causes.CALLS:
         return True
     code, offset = row.frames[0] if row.frames else (None, 0)
-    return code is not None and offset in call_offsets(code)
+    return code is not None and offset in call_spans(code).whole
+
+
+def _resumptions(rows: Iterable[Counted]) -> set[tuple[CodeType, int]]:
+    """Instructions that were seen with a generator's frame directly inside them."""
+    found = set()
+    for row in rows:
+        for (inner, _), (outer, offset) in itertools.pairwise(row.frames):
+            if inner is not None and outer is not None and inner.co_flags & inspect.CO_GENERATOR:
+                found.add((outer, offset))
+    return found
+
+
+def _hands_over(row: Counted, opcode: str, resuming: set[tuple[CodeType, int]]) -> bool:
+    """Whether the instruction passes the callable or an argument to a call, or resumes a generator."""
+    code, offset = row.frames[0] if row.frames else (None, 0)
+    if code is None:
+        return False
+    return offset in call_spans(code).pushes or (opcode.startswith("FOR_ITER") and (code, offset) in resuming)
 
 
 def _is_ours(row: Counted) -> bool:

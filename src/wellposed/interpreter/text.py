@@ -12,7 +12,7 @@ _NATIVE = 4
 
 
 def as_text(costs: Costs) -> str:
-    """The causes with their intervals, the costliest lines, threads that waited, and what to know before believing it."""
+    """The causes with their intervals, the costliest lines, threads that waited, and the remarks."""
     if not costs.samples:
         return summary(costs)
     out = [summary(costs), ""]
@@ -43,7 +43,9 @@ def remarks(costs: Costs) -> list[str]:
     out = []
     if CALLS in {each.name for each in costs.causes}:
         low, high = costs.calls_range
-        out.append(f"Calls: {low:.0%} in the call itself, {high:.0%} with the instructions that push what it needs.")
+        out.append(
+            f"Calls: {low:.0%} in call and return alone, {high:.0%} with everything that prepares them, lookups included."
+        )
     if costs.native:
         libraries = ", ".join(f"{each.name} {each.share:.0%}" for each in costs.native[:_NATIVE])
         out.append(f"Native work: {libraries}.")
