@@ -44,7 +44,7 @@ def remarks(costs: Costs) -> list[str]:
     if CALLS in {each.name for each in costs.causes}:
         low, high = costs.calls_range
         out.append(
-            f"Calls: {low:.0%} in call and return alone, {high:.0%} with everything that prepares them, lookups included."
+            f"Calls: {low:.0%} in call and return alone, {high:.0%} with all that prepares them, lookups included."
         )
     if costs.native:
         libraries = ", ".join(f"{each.name} {each.share:.0%}" for each in costs.native[:_NATIVE])
