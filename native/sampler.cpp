@@ -216,12 +216,7 @@ void Sampler::watch_threads() {
     for (auto it = watched_.begin(); it != watched_.end();) {
         if (std::find(ids.begin(), ids.end(), it->first) == ids.end()) {
             it->second->disarm();
-            it->second->ring.drain([&](const Sample &sample) {
-                tally_.add(it->first, sample, [&](std::uintptr_t code) {
-                    const std::lock_guard<std::mutex> lock(codes_mutex_);
-                    new_codes_.push_back(code);
-                });
-            });
+            count(*it->second);
             ended_.push_back(std::move(it->second));
             it = watched_.erase(it);
         } else {
@@ -248,14 +243,17 @@ void Sampler::poll() {
     }
 }
 
-void Sampler::drain() {
-    for (auto &[id, watched] : watched_)
-        watched->ring.drain([&](const Sample &sample) {
-            tally_.add(id, sample, [&](std::uintptr_t code) {
-                const std::lock_guard<std::mutex> lock(codes_mutex_);
-                new_codes_.push_back(code);
-            });
+void Sampler::count(Watched &watched) {
+    watched.ring.drain([&](const Sample &sample) {
+        tally_.add(watched.ring.thread, sample, [&](std::uintptr_t code) {
+            const std::lock_guard<std::mutex> lock(codes_mutex_);
+            new_codes_.push_back(code);
         });
+    });
+}
+
+void Sampler::drain() {
+    for (auto &[id, watched] : watched_) count(*watched);
     if (!options_.ask_for_holding || stopping_ || asked_) return;
     {
         const std::lock_guard<std::mutex> lock(codes_mutex_);

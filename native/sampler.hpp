@@ -1,15 +1,12 @@
 #pragma once
 
-#include <csignal>
-#include <ctime>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <pthread.h>
 
 #include "sampler_ring.hpp"
 #include "sampler_tally.hpp"
@@ -67,6 +64,7 @@ private:
     struct Watched;
     void watch_threads();
     void poll();
+    void count(Watched &watched);
     void drain();
     void run();
 
