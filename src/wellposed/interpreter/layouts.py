@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import gc
 import platform
 import sys
@@ -81,16 +82,21 @@ def _check(layout: Layout) -> None:
     if not _native.sampler_guarded_reads_work():
         raise LayoutError("this system does not let a process read its own memory (process_vm_readv)")
 
-    def inner() -> tuple[Any, types.FrameType, int]:
-        frame = sys._getframe()
-        return _native.sampler_observe_here(layout, CODE_TYPE), frame, frame.f_lasti
+    def inner() -> tuple[Any, types.CodeType]:
+        return _native.sampler_observe_here(layout, CODE_TYPE), sys._getframe().f_code
 
-    (opcode, collecting, frames), frame, lasti = inner()
-    mine = [id(frame.f_code), id(_check.__code__)]
-    if [code for code, _ in frames[:2]] != mine or opcode < 0 or not 0 <= lasti - frames[0][1] <= 64 or collecting:
+    (opcode, collecting, frames), code = inner()
+    mine = [id(code), id(_check.__code__)]
+    if [at for at, _ in frames[:2]] != mine or collecting or opcode < 0 or not _is_the_call(code, frames[0][1]):
         raise LayoutError(f"this build of Python {platform.python_version()} keeps its frames in an unknown place")
     if not _collector_is_seen(layout):
         raise LayoutError(f"this build of Python {platform.python_version()} keeps its collector in an unknown place")
+
+
+def _is_the_call(code: types.CodeType, offset: int) -> bool:
+    """Whether `offset` stands at the first call in `code`."""
+    calls = [each.offset for each in dis.get_instructions(code) if each.opname == "CALL"]
+    return bool(calls) and offset == calls[0]
 
 
 def _collector_is_seen(layout: Layout) -> bool:
