@@ -10,6 +10,8 @@ training loop, ``with wellposed.watch(model, optimizer) as w:`` does the same fo
 (NumPy and eager PyTorch), ``torch.compile(model, backend="wellposed")`` (settings: `wellposed.torch`) and
 ``wellposed.jax.ordered``.
 
+``wellposed.costs(fn, *args)`` and ``wellposed python script.py`` tell what Python itself costs, cause by cause.
+
 Importing this package is cheap: what a name needs, PyTorch above all, is loaded when the name is first used.
 """
 
@@ -25,11 +27,13 @@ if TYPE_CHECKING:
     from wellposed.integrations.ordered import Ordered, ordered
     from wellposed.integrations.pytorch import Watch, audit, watch
     from wellposed.integrations.would_fit import FitReport, would_fit
+    from wellposed.interpreter import Costs, costs
     from wellposed.signals import EarlyWarning, InstabilityWarning, StoppedByWatch
 
 __version__ = "0.1.0"
 __all__ = [
     "DigitsReport",
+    "Costs",
     "EarlyWarning",
     "EpsilonReport",
     "FitReport",
@@ -42,6 +46,7 @@ __all__ = [
     "audit",
     "digits",
     "epsilons",
+    "costs",
     "matrix_chain_multiplication",
     "multi_dot",
     "ordered",
@@ -51,6 +56,7 @@ __all__ = [
 
 _HOMES = {
     "DigitsReport": "integrations.digits",
+    "Costs": "interpreter",
     "EarlyWarning": "signals",
     "EpsilonReport": "integrations.epsilons",
     "FitReport": "integrations.would_fit",
@@ -62,6 +68,7 @@ _HOMES = {
     "audit": "integrations.pytorch",
     "digits": "integrations.digits",
     "epsilons": "integrations.epsilons",
+    "costs": "interpreter",
     "matrix_chain_multiplication": "chain",
     "multi_dot": "chain",
     "ordered": "integrations.ordered",

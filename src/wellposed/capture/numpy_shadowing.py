@@ -68,9 +68,9 @@ class NumpyShadowing:
         """What was lost, as the details of an event ``digits``; None where there is nothing to tell."""
         if self.failure or not self._engine.executed:
             return None
-        self._is_over = True
+        was_cut, self._is_over = self._is_over, True
         try:
-            report = report_of_sinks(self._engine)
+            report = report_of_sinks(self._engine, was_cut)
         except Exception as error:
             self._fail(error)
             return None

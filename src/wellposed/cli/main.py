@@ -22,6 +22,7 @@ VERBS = {
     "explain": "wellposed.cli.explain",
     "plan": "wellposed.cli.plan",
     "digits": "wellposed.cli.digits",
+    "python": "wellposed.cli.python",
 }
 
 

@@ -41,6 +41,7 @@ _ACCUMULATING = _SUMS | {
     "add", "var", "std", "var_mean", "std_mean", "logsumexp", "linalg_vector_norm", "norm", "index_add", "scatter_add",
     "index_put", "embedding_dense_backward", "logcumsumexp", "cumprod", "prod", "addcmul",
 }  # fmt: skip
+_SCATTERS = {"index_add", "scatter_add", "index_put", "embedding_dense_backward", "bincount"}
 _LINEAR_ALGEBRA = {
     "inverse", "inv", "solve", "lstsq", "cholesky", "det", "slogdet", "eigh", "eig", "svd", "qr", "lu", "pinv",
     "lu_solve", "cholesky_solve", "triangular_solve", "solve_triangular", "matrix_power", "lu_factor", "ldl_factor",
@@ -76,7 +77,7 @@ def kind_of(operator: OperatorDigits) -> str:
     if lost_bits(operator.formula, dtype) >= LARGE_ERROR_BITS:
         if base in _DIFFERENCES | _SUMS and operator.cancelled_bits >= LARGE_ERROR_BITS:
             return CANCELLATION
-        if base in _ACCUMULATING and operator.terms >= MANY:
+        if base in _SUMS | _SCATTERS or (base in _ACCUMULATING and operator.terms >= MANY):
             return ACCUMULATION
         if base in _LINEAR_ALGEBRA:
             return ILL_CONDITIONED
@@ -102,6 +103,9 @@ def culprits_of(
         # What no formula can bring back: it is of interest only where it spoils the result.
         wrong = any(each.digits.normwise < SPOILED_DIGITS and _is_harmed(each, caster) for each in outputs)
         return (Culprit(caster, CANCELLATION, _message_of_cast(caster)),) if wrong else ()
+    if caster is not None and caster.share >= MOST_OF_IT and _goes_on(caster):
+        if any(each.digits.normwise < SPOILED_DIGITS and _is_harmed(each, caster) for each in outputs):
+            return (Culprit(caster, ACCUMULATION, message_of(caster, ACCUMULATION)),)
     found: dict[tuple[str | None, int | None], tuple[tuple[bool, float], OperatorDigits, str]] = {}
     for each in operators:
         kind = kind_of(each) if each.moves_output else ""
@@ -115,6 +119,11 @@ def culprits_of(
             found[place] = (weight, each, kind)
     worst = sorted(found.values(), key=lambda each: -each[0][1])[:most]
     return tuple(Culprit(each, kind, message_of(each, kind)) for _, each, kind in worst)
+
+
+def _goes_on(operator: OperatorDigits) -> bool:
+    """Whether it adds again and again: a sum that goes on over the program's loop."""
+    return base_of(operator.where.operator) in ("add", "sub", "lerp") and operator.calls >= MANY
 
 
 def _message_of_cast(operator: OperatorDigits) -> str:

@@ -16,6 +16,8 @@ from wellposed.shadow.numpy_measure import norm, norm_of_finite, relative, signi
 from wellposed.shadow.numpy_tape import Write
 from wellposed.shadow.result import DigitsReport, OutputDigits, Significant
 
+IN_THE_MIDDLE = 200
+"""Operations before the end of a run that was cut short whose places count as unfinished."""
 SUSPECT_BITS = 5
 """Bits beyond unit roundoff from which an operation is looked at: Herbgrind's default (Sanchez-Stern et al., 2018)."""
 
@@ -54,13 +56,20 @@ def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]], result: Any = 
 
 
 @np.errstate(all="ignore")
-def report_of_sinks(engine: Engine, most: int = 24, most_of_a_place: int = 2) -> DigitsReport:
+def report_of_sinks(engine: Engine, is_cut: bool = False, most: int = 24, most_of_a_place: int = 2) -> DigitsReport:
     """The same for a program that declares no outputs: those are what it computed and no later operation read, the
-    last ones of each place, and of them the `most` with the largest errors."""
+    first and the last of each place, and of them the `most` with the largest errors.
+
+    `is_cut` says that the engine saw no more of the program than its beginning: what it was at work on when it stopped
+    may be read later.
+    """
     last: dict[int, list[Write]] = {}
+    unfinished = {step.group for step in engine.tape.steps[-IN_THE_MIDDLE:]} if is_cut else set()
     for group, write in engine.tape.sinks():
-        if group >= 0:
-            last[group] = [*last.get(group, []), write][-most_of_a_place:]
+        if group >= 0 and group not in unfinished:
+            seen = last.setdefault(group, [])
+            # The first and the last: what only loses its digits later tends to zero.
+            seen[1:] = [*seen[1:], write][-(most_of_a_place - 1) :] if seen else [write]
     rows = {row.group: row for row in engine.table.rows.values()}
     found = [(rows[group], write) for group, writes in last.items() if group in rows for write in writes]
     found.sort(key=lambda each: -_finite(relative(each[1].error, each[1].shadow)))

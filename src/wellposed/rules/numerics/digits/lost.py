@@ -47,7 +47,7 @@ def lost_digits(record: Record, *kinds: str) -> Iterator[Lost]:
     """Culprits of these kinds, a place each, at the step in which they did most harm."""
     worst: dict[tuple[Any, Any], Lost] = {}
     for event in record.events("digits"):
-        outputs = [each for each in event.details.get("outputs", []) if _is_harmed(each)]
+        outputs = _harmed(event.details.get("outputs", []))
         outputs.sort(key=_relative_error, reverse=True)
         for place_in_order, culprit in enumerate(event.details.get("culprits", [])):
             # What overflows or turns NaN is told by the rules that follow it from its birth.
@@ -117,6 +117,18 @@ def _operation(record: Record, lost: Lost) -> Operation | None:
         if each.site is not None and (each.site.file, each.site.line) == (where["file"], where["line"]):
             return each
     return None
+
+
+def _harmed(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that lost more than the condition of the problem explains, but for what tends to zero.
+
+    What loses its digits only in later readings at a place, a residual or a change from step to step, converges: what
+    is left of it is rounding, and nobody expects more.
+    """
+    first: dict[str, float] = {}
+    for each in outputs:
+        first.setdefault(each["name"], _relative_error(each))
+    return [each for each in outputs if _is_harmed(each) and first[each["name"]] >= HARMFUL / 10]
 
 
 def _is_harmed(output: dict[str, Any]) -> bool:
