@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "DigitsReport",
     "Costs",
+    "DigitsReport",
     "EarlyWarning",
     "EpsilonReport",
     "FitReport",
@@ -44,9 +44,9 @@ __all__ = [
     "Watch",
     "__version__",
     "audit",
+    "costs",
     "digits",
     "epsilons",
-    "costs",
     "matrix_chain_multiplication",
     "multi_dot",
     "ordered",

@@ -53,7 +53,11 @@ class Program:
     def stem(self) -> str:
         return self.name.rpartition(".")[2] if self.is_module else Path(os.path.abspath(self.name)).stem
 
-    def run(self, ended: Callable[[], None], compiler: Callable[[bytes, str], CodeType | None]) -> Outcome:
+    def run(
+        self,
+        ended: Callable[[], None],
+        compiler: Callable[[bytes, str], CodeType | None] = lambda source, file: None,
+    ) -> Outcome:
         """Run it in this process; `ended` is called before a traceback is printed, and `compiler` may give other code
         for a script (see `run_script`). Raises ProgramNotFoundError."""
         if self.is_module:

@@ -101,11 +101,9 @@ def culprits_of(
     caster = max(operators, key=lambda each: each.share, default=None)
     if caster is not None and caster.share >= MOST_OF_IT and base_of(caster.where.operator) in _CASTS:
         # What no formula can bring back: it is of interest only where it spoils the result.
-        wrong = any(each.digits.normwise < SPOILED_DIGITS and _is_harmed(each, caster) for each in outputs)
-        return (Culprit(caster, CANCELLATION, _message_of_cast(caster)),) if wrong else ()
-    if caster is not None and caster.share >= MOST_OF_IT and _goes_on(caster):
-        if any(each.digits.normwise < SPOILED_DIGITS and _is_harmed(each, caster) for each in outputs):
-            return (Culprit(caster, ACCUMULATION, message_of(caster, ACCUMULATION)),)
+        return (Culprit(caster, CANCELLATION, _message_of_cast(caster)),) if _is_spoiled(outputs, caster) else ()
+    if caster is not None and caster.share >= MOST_OF_IT and _goes_on(caster) and _is_spoiled(outputs, caster):
+        return (Culprit(caster, ACCUMULATION, message_of(caster, ACCUMULATION)),)
     found: dict[tuple[str | None, int | None], tuple[tuple[bool, float], OperatorDigits, str]] = {}
     for each in operators:
         kind = kind_of(each) if each.moves_output else ""
@@ -119,6 +117,10 @@ def culprits_of(
             found[place] = (weight, each, kind)
     worst = sorted(found.values(), key=lambda each: -each[0][1])[:most]
     return tuple(Culprit(each, kind, message_of(each, kind)) for _, each, kind in worst)
+
+
+def _is_spoiled(outputs: Sequence[OutputDigits], operator: OperatorDigits) -> bool:
+    return any(each.digits.normwise < SPOILED_DIGITS and _is_harmed(each, operator) for each in outputs)
 
 
 def _goes_on(operator: OperatorDigits) -> bool:
