@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.commands import wellposed
 from tests.records import RecordBuilder
 from wellposed.record import Record
 from wellposed.rules.rewriting import rewrites_at, rewrites_on_line
@@ -27,11 +28,10 @@ lone = torch.exp(logits).clamp(max=3.0) - 2
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
-    from wellposed.cli import main
-
     folder = tmp_path_factory.mktemp("recorded")
     (folder / "program.py").write_text(PROGRAM)
-    main(["run", "-o", str(folder / "program.wellposed"), str(folder / "program.py")])
+    ended = wellposed(folder, "run", "-o", "program.wellposed", "program.py")
+    assert ended.code == 0, ended.stderr
     return Record(folder / "program.wellposed")
 
 

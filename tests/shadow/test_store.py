@@ -120,7 +120,8 @@ def test_shadows_are_what_the_program_gives_in_float64(program: list[Instruction
                 torch.testing.assert_close(shadow, wide, rtol=1e-9, atol=1e-12, equal_nan=True)
         block.output(got[-1])
     (output,) = block.report.outputs
-    if output.attribution is not None and abs(output.error) < 1e-3:
+    # Errors of float64's own size are no errors of the program's: the second run may round them otherwise.
+    if output.attribution is not None and 1e-14 < abs(output.error) < 1e-3:
         assert block.report.notes == ()
         assert abs(output.attribution.residual) < 0.05
 

@@ -171,7 +171,8 @@ def _is_harmed(output: OutputDigits, operator: OperatorDigits) -> bool:
     """Whether the output is worse than what can be expected of numbers as coarse as the operator's, and of the inputs
     whatever is computed of them."""
     found = output.attribution
-    if found is not None and abs(found.true_error) <= found.inherent * 2**CONDITION_BITS:
+    asked_for = base_of(operator.where.operator) in _LINEAR_ALGEBRA  # that is what an ill-conditioned system is
+    if found is not None and not asked_for and abs(found.true_error) <= found.inherent * 2**CONDITION_BITS:
         return False
     held = min(DIGITS_OF.get(each, 15.95) for each in (output.dtype, operator.coarsest or operator.dtype))
     return output.digits.normwise <= held - HARM_BITS * math.log10(2)
