@@ -181,6 +181,8 @@ class NumpySession:
             _native.instrument_mode(_RECORDING)
         else:
             _native.instrument_mode(_CHEAP)
+            if self._shadow is not None:
+                self._shadow.stop()  # what runs unseen may read and write anything
         next_step = self._step + 1 + max(0, self._step - STEPS_IN_FULL_LENGTH) // STEPS_IN_FULL_LENGTH
         next_call = call + 1 if level == "full" or call < LONG_LOOP else call + 1 + call // 20
         _native.instrument_wake(next_step, next_call)

@@ -62,7 +62,13 @@ class NumpyShadowing:
             own = max(now - self._began - self._spent, 0.0)
             # What is computed from here on has no shadow, so that nothing can be said of it.
             free = (SMALLER if "float64" in self._engine.dtypes else LARGER) * self._free_seconds
-            self._is_over = self._is_over or self._spent > free + SHARE * own
+            if self._spent > free + SHARE * own:
+                self.stop()
+
+    def stop(self) -> None:
+        """Follow no more, and let go of the program's arrays."""
+        self._is_over = True
+        self._engine.store.forget()
 
     def report(self) -> dict[str, Any] | None:
         """What was lost, as the details of an event ``digits``; None where there is nothing to tell."""

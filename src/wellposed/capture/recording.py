@@ -109,6 +109,7 @@ class Recording:
         self._session: Session | None = None
         self._numpy: NumpySession | None = None
         self._sources: NumpySources | None = None
+        self._may_shadow = True
         self._left_alone: list[dict[str, str]] = []
         self._disarm: Callable[[], None] = lambda: None
         self._disarm_numpy: Callable[[], None] = lambda: None
@@ -131,7 +132,14 @@ class Recording:
         self._sources = NumpySources(self.folder, self._is_left_alone)
         self._sources.arm()
         self._disarm_numpy = when_imported("numpy", self._begin_numpy)
-        return self._sources.compile_script
+        compile_script = self._sources.compile_script
+
+        def compile_main(source: bytes, file: str) -> CodeType | None:
+            # NumPy resizes in place only what nobody refers to, and a shadow refers to it, if weakly.
+            self._may_shadow = b".resize(" not in source
+            return compile_script(source, file)
+
+        return compile_main
 
     def adopt(self, *models: torch.nn.Module, optimizers: Iterable[torch.optim.Optimizer] = ()) -> None:
         """Learn of models and optimizers that were made before recording began; PyTorch is imported by then."""
@@ -172,7 +180,7 @@ class Recording:
 
         numpy = sys.modules["numpy"]
         shadow = None
-        if self.options.shadow_seconds > 0:
+        if self.options.shadow_seconds > 0 and self._may_shadow:
             from wellposed.capture.numpy_shadowing import NumpyShadowing
 
             shadow = NumpyShadowing(self.folder, self.options.shadow_seconds)

@@ -118,7 +118,7 @@ def _most_specific(findings: Iterable[Finding]) -> list[Finding]:
     """Of the findings that rest on the same guilty operation, the most specific; the rest as they are."""
     kept: dict[int, Finding] = {}
     others: list[Finding] = []
-    for finding in _confirmed(list(findings)):
+    for finding in _named(list(findings)):
         if not finding.operations or finding.role != "root":
             others.append(finding)
             continue
@@ -128,21 +128,14 @@ def _most_specific(findings: Iterable[Finding]) -> list[Finding]:
     return [*kept.values(), *others]
 
 
-def _confirmed(findings: list[Finding]) -> list[Finding]:
-    """Advice about an operation that a rule without a name for the fault has measured to do harm is no mere advice."""
-    harm = {each.operations[0]: each for each in findings if _is_nameless(each) and each.operations}
-    told = []
-    for each in findings:
-        measured = harm.get(each.operations[0]) if each.operations and each.role == "advice" else None
-        if measured is not None and measured.cause == each.cause and not _is_nameless(each):
-            evidence = (*each.evidence, *measured.evidence)
-            each = replace(each, role="root", severity=measured.severity, evidence=evidence)
-        told.append(each)
-    return told
+def _named(findings: list[Finding]) -> list[Finding]:
+    """Without what a rule that has no name for the fault measured where another advises against what causes it."""
+    advised = {(each.operations[0], each.cause) for each in findings if each.role == "advice" and each.operations}
+    return [each for each in findings if not _is_nameless(each) or (each.operations[0], each.cause) not in advised]
 
 
 def _is_nameless(finding: Finding) -> bool:
-    return finding.role == "root" and finding.specificity == -1
+    return finding.role == "root" and finding.specificity == -1 and bool(finding.operations)
 
 
 def _once_a_place(findings: list[Finding]) -> list[Finding]:

@@ -27,6 +27,7 @@ from wellposed.shadow.numpy_measure import (
     terms_of,
 )
 from wellposed.shadow.numpy_places import user_place
+from wellposed.shadow.numpy_quiet import quietly
 from wellposed.shadow.numpy_reference import Reference
 from wellposed.shadow.numpy_rows import Place, Row, Table
 from wellposed.shadow.numpy_store import Found, Store, root_of
@@ -65,7 +66,7 @@ class Engine:
         `function` is a ufunc, a method of one, a function of NumPy's, `math`'s, `operator`'s or Python's, or a method
         of an array, bound or not; arguments are the program's own objects. Nothing in them is changed.
         """
-        with np.errstate(all="ignore"):
+        with quietly():
             return opened(self, function, args, kwargs or {})
 
     def after(self, call: Call, result: Any, operation: object = None) -> None:
@@ -82,7 +83,7 @@ class Engine:
             return
         if outputs and not call.operation.writes and all(self._is_view(call, output) for output in outputs):
             return
-        with np.errstate(all="ignore"):
+        with quietly():
             try:
                 self._follow(call, outputs, result)
             except NotImplementedError as error:
@@ -185,7 +186,7 @@ class Engine:
 
     def digits_of(self, value: Any) -> tuple[Found, Array, Significant]:
         """The shadow of a value, how far the value is from it, and its digits."""
-        with np.errstate(all="ignore"):
+        with quietly():
             found = self.store.find(value)
             error = difference(as_array(value), found.shadow)
             return found, error, significant(error, found.shadow, name_of(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,16 +14,17 @@ from wellposed.shadow.numpy_attribution import Declared, attribute
 from wellposed.shadow.numpy_dtypes import Array, is_floating, name_of, unit_roundoff
 from wellposed.shadow.numpy_engine import Engine
 from wellposed.shadow.numpy_measure import norm, norm_of_finite, relative, significant
+from wellposed.shadow.numpy_quiet import quietly
 from wellposed.shadow.numpy_tape import Write
 from wellposed.shadow.result import DigitsReport, OutputDigits, Significant
 
 IN_THE_MIDDLE = 200
-"""Operations before the end of a run that was cut short whose places count as unfinished."""
+"""Operations before the end of a run that was cut short: places that ran repeatedly among them are loops at work."""
 SUSPECT_BITS = 5
 """Bits beyond unit roundoff from which an operation is looked at: Herbgrind's default (Sanchez-Stern et al., 2018)."""
 
 
-@np.errstate(all="ignore")
+@quietly()
 def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]], result: Any = None) -> DigitsReport:
     """The report of everything that `engine` saw, for the declared `outputs` (name, array or number).
 
@@ -55,7 +57,7 @@ def report_of(engine: Engine, outputs: Iterable[tuple[str, Any]], result: Any = 
     )
 
 
-@np.errstate(all="ignore")
+@quietly()
 def report_of_sinks(engine: Engine, is_cut: bool = False, most: int = 24, most_of_a_place: int = 2) -> DigitsReport:
     """The same for a program that declares no outputs: those are what it computed and no later operation read, the
     first and the last of each place, and of them the `most` with the largest errors.
@@ -64,7 +66,8 @@ def report_of_sinks(engine: Engine, is_cut: bool = False, most: int = 24, most_o
     may be read later.
     """
     last: dict[int, list[Write]] = {}
-    unfinished = {step.group for step in engine.tape.steps[-IN_THE_MIDDLE:]} if is_cut else set()
+    ran = Counter(step.group for step in engine.tape.steps[-IN_THE_MIDDLE:]) if is_cut else Counter[int]()
+    unfinished = {group for group, times in ran.items() if times > 1}
     for group, write in engine.tape.sinks():
         if group >= 0 and group not in unfinished:
             seen = last.setdefault(group, [])

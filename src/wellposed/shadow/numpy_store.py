@@ -107,6 +107,11 @@ class Store:
         entry.uncertainty = uncertainty if covers else max(entry.uncertainty, uncertainty)
         return Found(entry, view, looking_at(entry.shadow, view), False)
 
+    def forget(self) -> None:
+        """Hold nothing of the program's any more, not even weakly."""
+        self._arrays.clear()
+        self._scalars.clear()
+
     # --- arrays ---
 
     def _entry_of(self, value: Array, lift: bool = True) -> Entry:
