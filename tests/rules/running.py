@@ -20,6 +20,8 @@ from wellposed.findings import Finding
 from wellposed.record import Record
 
 SCRIPT = "program.py"
+IN_SHADOW = Options(budget=None, shadow_seconds=SHADOW_SECONDS)
+"""Everything in full, and the first steps beside a shadow of higher precision, as `wellposed run` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def run_program(text: str, folder: Path, options: Options | None = None) -> Ran:
     script.write_text(text, encoding="utf-8")
     recording = Recording(
         folder / "program.wellposed",
-        options or Options(budget=None, shadow_seconds=SHADOW_SECONDS),
+        options or Options(budget=None),
         {"argv": [SCRIPT], "script": str(script), "folder": str(folder)},
         force=True,
     )

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.rules.running import run_program
+from tests.rules.running import IN_SHADOW, run_program
 from wellposed.findings import RegisteredRule, all_rules
 
 RULES = all_rules()
@@ -47,7 +47,7 @@ def test_the_page_is_told_in_four_parts(entry: RegisteredRule) -> None:
 
 @every_rule
 def test_the_example_fires_exactly_this_rule(entry: RegisteredRule, tmp_path: Path) -> None:
-    ran = run_program(entry.page.example_program, tmp_path)
+    ran = run_program(entry.page.example_program, tmp_path, IN_SHADOW)
     assert entry.rule.name in ran.rules, ran.told()
     if entry.rule.specificity > ONLY_A_SYMPTOM:
         assert set(ran.root_rules) <= {entry.rule.name}, ran.told()
@@ -55,7 +55,7 @@ def test_the_example_fires_exactly_this_rule(entry: RegisteredRule, tmp_path: Pa
 
 @every_rule
 def test_what_to_do_instead_is_silent(entry: RegisteredRule, tmp_path: Path) -> None:
-    ran = run_program(entry.page.instead_program, tmp_path)
+    ran = run_program(entry.page.instead_program, tmp_path, IN_SHADOW)
     assert ran.error is None, ran.told()
     assert not ran.roots and entry.rule.name not in ran.rules, ran.told()
 

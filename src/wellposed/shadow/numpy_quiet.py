@@ -1,29 +1,17 @@
-"""Our own NumPy operations warn nobody, and leave no trace in what decides whether the program's warnings are shown."""
+"""NumPy without a word: neither warnings nor floating-point errors."""
 
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+
+from wellposed.shadow.quiet import unwarned
 
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """No floating-point errors and no warnings inside.
-
-    `warnings.catch_warnings` would make every module forget which of its warnings were shown already.
-    """
-    warn = warnings.warn
-    warnings.warn = _nothing
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    finally:
-        warnings.warn = warn
-
-
-def _nothing(*_: Any, **__: Any) -> None:
-    pass
+    """No floating-point errors and no warnings inside."""
+    with unwarned(), np.errstate(all="ignore"):
+        yield

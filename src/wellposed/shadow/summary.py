@@ -17,6 +17,7 @@ from wellposed.shadow.facts import PlaceFacts
 from wellposed.shadow.forms import forms_of
 from wellposed.shadow.measure import name_of
 from wellposed.shadow.outputs import with_attribution
+from wellposed.shadow.quiet import unwarned
 from wellposed.shadow.result import Culprit, DigitsReport, Flip, OperatorDigits
 
 MOVES = 0.01
@@ -26,6 +27,7 @@ Describe = Callable[[Any], tuple[Location, str]]
 """Gives the location and the source line of a place that the engine's `locate` named."""
 
 
+@unwarned()
 def report_of(engine: Engine, describe: Describe, files: dict[str, str] | None = None) -> DigitsReport:
     """The report; to be made when no dispatch mode is active any more, for attribution needs derivatives."""
     found = Attributed() if engine.tape is None else attribute(engine.tape, engine.declared)
