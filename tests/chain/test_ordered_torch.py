@@ -50,9 +50,16 @@ def both_ways(expression: Any) -> tuple[Any, Any, Any]:
 def test_the_value_is_the_same(expression):
     plain, ordered, o = both_ways(expression)
     assert type(ordered) is torch.Tensor and ordered.dtype == plain.dtype and ordered.shape == plain.shape
-    assert ordered.stride() == plain.stride() or ordered.numel() < 2
+    assert steps(ordered) == steps(plain)
     assert torch.equal(ordered, plain)
     assert all(rewrite.after <= rewrite.before for rewrite in o.rewrites)
+
+
+def steps(tensor):
+    """Strides where there is more than one element to step over: elsewhere they mean nothing."""
+    if tensor.numel() < 2:
+        return ()
+    return tuple(step for step, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1)
 
 
 @settings(max_examples=200, deadline=None)

@@ -123,7 +123,9 @@ def test_shadows_are_what_the_program_gives_in_float64(program: list[Instruction
     # Errors of float64's own size are no errors of the program's: the second run may round them otherwise.
     if output.attribution is not None and 1e-14 < abs(output.error) < 1e-3:
         assert block.report.notes == ()
-        assert abs(output.attribution.residual) < 0.05
+        # Where an index repeats, PyTorch's derivative counts each of the values written there, also the overwritten.
+        if all(name != "index-put" for name, *_ in program):
+            assert abs(output.attribution.residual) < 0.05
 
 
 def _seen(tensor: torch.Tensor, block: DigitsBlock) -> Any:
