@@ -118,10 +118,6 @@ class Shadowing:
             if engine.tape is not None:
                 engine.tape.give_up("the step is over")
 
-    @property
-    def seconds(self) -> float:
-        return self._spent
-
     def _left(self) -> float:
         own = max(time.thread_time() - self._began - self._spent, 0.0)
         return self._free_seconds + SHARE * own - self._spent

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import tempfile
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from wellposed.capture.recording import Options, Recording
 from wellposed.capture.script import ProgramNotFoundError, end_process, launcher_imports
 from wellposed.cli.errors import UsageError
-from wellposed.cli.program import Program, parse_program
+from wellposed.cli.program import Program, parse_program, parse_steps
 
 if TYPE_CHECKING:
     from wellposed.shadow.result import DigitsReport
@@ -60,7 +59,7 @@ def execute(args: argparse.Namespace) -> int:
     seconds, least = _number("--seconds", args.seconds), _number("--least", args.least)
     options = Options(
         budget=0.0,
-        full_steps=_steps(args.steps),
+        full_steps=parse_steps(args.steps),
         grace_seconds=0.0,
         full_at_first=0 if args.steps else 3,
         watches_operators=False,
@@ -135,16 +134,6 @@ def _print(report: DigitsReport | None, program: Program, step: int, steps: int,
     write(
         render_digits(report, program=told, every=every, width=terminal_width(stream), colour=in_colour(stream)), stream
     )
-
-
-def _steps(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
-    first, last = (int(found.group(1)), int(found.group(2) or found.group(1))) if found else (1, 0)
-    if first > last:
-        raise UsageError(f"steps are a number or a range such as 100-120; not {text!r}")
-    return first, last
 
 
 def _number(option: str, text: str | None) -> float | None:

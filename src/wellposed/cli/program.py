@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,17 @@ def parse_program(module: list[str] | None, words: list[str]) -> Program:
     if not program.is_module:
         _require_script(name)
     return program
+
+
+def parse_steps(text: str | None) -> tuple[int, int] | None:
+    """First and last step, inclusive, of ``N`` or ``A-B``; None for None. Raises UsageError for anything else."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
+    first, last = (int(found.group(1)), int(found.group(2) or found.group(1))) if found else (1, 0)
+    if first > last:
+        raise UsageError(f"steps are a number or a range such as 100-120; not {text!r}")
+    return first, last
 
 
 def record_path(program: Program, output: str | None, rank: int | None) -> Path:

@@ -18,7 +18,7 @@ from wellposed.capture.script import Outcome, ProgramNotFoundError, end_process,
 from wellposed.cli.errors import UsageError
 from wellposed.cli.fit import FitQuestion, add_fit_arguments, parse_fit
 from wellposed.cli.live import LiveLine
-from wellposed.cli.program import Program, parse_program, rank_of_this_process, record_path
+from wellposed.cli.program import Program, parse_program, parse_steps, rank_of_this_process, record_path
 from wellposed.settings import Settings, load_settings, parse_budget, parse_fail_on, parse_size
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _plan(args: argparse.Namespace) -> _Plan:
         record=record_path(program, args.output, rank[0] if rank else None),
         json=_absolute(args.json),
         html=_absolute(args.html),
-        steps=_steps(args.steps),
+        steps=parse_steps(args.steps),
         fit=parse_fit(args),
         rank=rank,
         force=args.force,
@@ -161,16 +161,6 @@ def _settings(args: argparse.Namespace, program: Program) -> Settings:
         # A misspelt rule is told now, not after hours of training.
         settings = replace(settings, disabled=tuple(find_rule(name).rule.name for name in settings.disabled))
     return settings
-
-
-def _steps(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
-    first, last = (int(found.group(1)), int(found.group(2) or found.group(1))) if found else (1, 0)
-    if first > last:
-        raise UsageError(f"steps are a number or a range such as 100-120; not {text!r}")
-    return first, last
 
 
 def _absolute(path: str | None) -> Path | None:

@@ -40,7 +40,8 @@ from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Rule
 from wellposed.record import Operation, Record
-from wellposed.rules.interpreter.shares import NOTICEABLE, cost, typical_step
+from wellposed.rules.interpreter.shares import NOTICEABLE, cost
+from wellposed.rules.order.worth import measured_step
 from wellposed.rules.tracing import location
 
 RULE = Rule(
@@ -61,7 +62,7 @@ _GATHERS = frozenset({"add", "maximum", "minimum", "cat", "stack", "logical_or",
 
 
 def check(record: Record) -> Iterator[Finding]:
-    step = typical_step(record)
+    step = measured_step(record)
     if step is None:
         return
     told: set[int | None] = set()

@@ -38,7 +38,8 @@ from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Rule
 from wellposed.record import Operation, Record
-from wellposed.rules.interpreter.shares import NOTICEABLE, cost, typical_step
+from wellposed.rules.interpreter.shares import NOTICEABLE, cost
+from wellposed.rules.order.worth import measured_step
 from wellposed.rules.tracing import location
 
 RULE = Rule(
@@ -53,7 +54,7 @@ FEWEST_NUMBERS = 200
 
 
 def check(record: Record) -> Iterator[Finding]:
-    step = typical_step(record)
+    step = measured_step(record)
     if step is None:
         return
     places: dict[int, list[Operation]] = defaultdict(list)

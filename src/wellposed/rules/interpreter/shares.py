@@ -45,9 +45,3 @@ def cost(record: Record, step: int, operations: Collection[Operation]) -> Cost:
     between = max(whole - within, 0.0) / every
     seconds = sum(each.seconds for each in operations) + between * len(operations)
     return Cost(seconds, min(seconds / whole, 1.0))
-
-
-def typical_step(record: Record) -> int | None:
-    """The full step to look at: the middle one of those after the first, in which libraries warm up; None without."""
-    full = [step.id for step in record.steps() if step.level == "full"]
-    return full[(len(full) + 1) // 2] if len(full) > 2 else full[-1] if full else None
