@@ -41,7 +41,7 @@ from collections.abc import Iterator
 
 from wellposed.findings import Finding, Rule
 from wellposed.record import Record
-from wellposed.rules.numerics.digits.lost import finding_of, lost_digits
+from wellposed.rules.numerics.digits.lost import findings_of
 
 RULE = Rule(
     name="catastrophic-cancellation",
@@ -53,7 +53,4 @@ RULE = Rule(
 
 
 def check(record: Record) -> Iterator[Finding]:
-    for lost in lost_digits(record, "catastrophic-cancellation"):
-        finding = finding_of(RULE, record, lost)
-        if finding is not None:
-            yield finding
+    return findings_of(RULE, record)

@@ -39,7 +39,7 @@ from collections.abc import Iterator
 
 from wellposed.findings import Finding, Rule
 from wellposed.record import Record
-from wellposed.rules.numerics.digits.lost import finding_of, lost_digits
+from wellposed.rules.numerics.digits.lost import findings_of
 
 RULE = Rule(
     name="ill-conditioned-operation",
@@ -51,8 +51,5 @@ RULE = Rule(
 
 
 def check(record: Record) -> Iterator[Finding]:
-    for lost in lost_digits(record, "ill-conditioned-operation"):
-        # The error of a solution lies along the directions that the equations hardly feel: often nobody else does.
-        finding = finding_of(RULE, record, lost, most="advice")
-        if finding is not None:
-            yield finding
+    # The error of a solution lies along the directions that the equations hardly feel: often nobody else does.
+    return findings_of(RULE, record, most="advice")

@@ -73,6 +73,14 @@ def lost_digits(record: Record, *kinds: str) -> Iterator[Lost]:
     yield from worst.values()
 
 
+def findings_of(rule: Rule, record: Record, most: Role = "root") -> Iterator[Finding]:
+    """What the rule says of the culprits of the kind that it is named after."""
+    for lost in lost_digits(record, rule.name):
+        finding = finding_of(rule, record, lost, most)
+        if finding is not None:
+            yield finding
+
+
 def finding_of(rule: Rule, record: Record, lost: Lost, most: Role = "root") -> Finding | None:
     """The finding, advice where `most` says so; None where no output lost more than the condition of the problem
     explains."""

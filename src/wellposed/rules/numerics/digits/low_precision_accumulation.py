@@ -41,7 +41,7 @@ from collections.abc import Iterator
 
 from wellposed.findings import Evidence, Finding, Fix, Rule
 from wellposed.record import Record
-from wellposed.rules.numerics.digits.lost import finding_of, lost_digits
+from wellposed.rules.numerics.digits.lost import findings_of
 from wellposed.rules.numerics.limits import format_of
 from wellposed.rules.numerics.precision.sums import Sum, finding_of_stalled, stalled_sums, sums, total_of
 from wellposed.rules.numerics.wording import number
@@ -64,21 +64,19 @@ GROWN = 8.0
 
 def check(record: Record) -> Iterator[Finding]:
     told: set[int | None] = set()
-    for lost in lost_digits(record, "low-precision-accumulation"):
-        finding = finding_of(RULE, record, lost)
-        if finding is not None:
-            told.add(finding.where.line)
-            yield finding
+    for measured in findings_of(RULE, record):
+        told.add(measured.where.line)
+        yield measured
     for stalled in stalled_sums(record):
         finding = finding_of_stalled(RULE, stalled)
         if not stalled.is_update and finding.where.line not in told:
             told.add(finding.where.line)
             yield finding
     for each in sums(record):
-        finding = None if each.is_update else _many_roundings(each)
-        if finding is not None and finding.where.line not in told:
-            told.add(finding.where.line)
-            yield finding
+        expected = None if each.is_update else _many_roundings(each)
+        if expected is not None and expected.where.line not in told:
+            told.add(expected.where.line)
+            yield expected
 
 
 def _many_roundings(found: Sum) -> Finding | None:

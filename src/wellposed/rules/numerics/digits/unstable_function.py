@@ -42,7 +42,7 @@ from collections.abc import Iterator
 
 from wellposed.findings import Finding, Rule
 from wellposed.record import Record
-from wellposed.rules.numerics.digits.lost import finding_of, lost_digits
+from wellposed.rules.numerics.digits.lost import findings_of
 
 RULE = Rule(
     name="unstable-function",
@@ -54,7 +54,4 @@ RULE = Rule(
 
 
 def check(record: Record) -> Iterator[Finding]:
-    for lost in lost_digits(record, "unstable-function"):
-        finding = finding_of(RULE, record, lost)
-        if finding is not None:
-            yield finding
+    return findings_of(RULE, record)
